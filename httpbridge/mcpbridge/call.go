@@ -1,0 +1,53 @@
+package mcpbridge
+
+import (
+	"context"
+	"crypto/rand"
+	"maps"
+	"net/http"
+	"sync"
+
+	"github.com/drawbridge-rpc/drawbridge/interceptor"
+	"github.com/drawbridge-rpc/drawbridge/internal/recorder"
+)
+
+// callHeader tells the middleware which HTTP request a message came with. In a
+// session, the context that go-sdk hands on is that of another request; the
+// header is the message's own. An inbound value is replaced, and nobody can
+// guess the one of another call.
+const callHeader = "Drawbridge-Call"
+
+// call is an HTTP request while it is served.
+type call struct {
+	ctx      context.Context //nolint:containedctx // The request's own, and it ends with it.
+	request  interceptor.Request
+	recorder *recorder.Recorder
+}
+
+// calls finds the HTTP request of a message.
+type calls struct{ byID sync.Map } // string → *call
+
+// begin registers a request, and returns it with the header that finds it again
+// and the function that forgets it.
+func (c *calls) begin(r *http.Request) (*http.Request, func()) {
+	id := rand.Text()
+	c.byID.Store(id, &call{
+		ctx:      r.Context(),
+		request:  interceptor.HTTPRequest("", r),
+		recorder: recorder.FromContext(r.Context()),
+	})
+	marked := r.WithContext(r.Context())
+	marked.Header = maps.Clone(r.Header)
+	marked.Header.Set(callHeader, id)
+	return marked, func() { c.byID.Delete(id) }
+}
+
+// of returns the request that a message came with, or nil if it is over or the
+// message did not come in through [Guard.Protect].
+func (c *calls) of(header http.Header) *call {
+	found, ok := c.byID.Load(header.Get(callHeader))
+	if !ok {
+		return nil
+	}
+	return found.(*call) //nolint:forcetypeassert // Nothing else is ever stored.
+}

@@ -1,0 +1,99 @@
+package mcpbridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/drawbridge-rpc/drawbridge/interceptor"
+	"github.com/drawbridge-rpc/drawbridge/internal/recorder"
+)
+
+const methodCallTool = "tools/call"
+
+// Middleware returns the half of the guard that the MCP server runs, to be added
+// with AddReceivingMiddleware. It decides about each tool call by the rule of
+// the tool's procedure, before anything of the tool runs.
+//
+// The context of what it lets through carries the caller of the HTTP request
+// that the message came with, also in a session.
+func (g *Guard) Middleware() mcp.Middleware {
+	return func(next mcp.MethodHandler) mcp.MethodHandler {
+		return func(ctx context.Context, method string, req mcp.Request) (mcp.Result, error) {
+			current := g.current(req)
+			if current != nil {
+				ctx = recorder.NewContext(interceptor.WithCallerOf(ctx, current.ctx), current.recorder)
+			}
+			if method != methodCallTool {
+				return next(ctx, method, req)
+			}
+			authorized, err := g.authorize(ctx, current, req)
+			if err != nil {
+				return nil, err
+			}
+			return next(authorized, method, req)
+		}
+	}
+}
+
+// current returns the HTTP request that a message came with, or nil.
+func (g *Guard) current(req mcp.Request) *call {
+	extra := req.GetExtra()
+	if extra == nil || extra.Header == nil {
+		return nil
+	}
+	return g.calls.of(extra.Header)
+}
+
+// authorize decides about a tool call. Its error is what the client reads if the
+// HTTP header is gone; else the recorded denial becomes the answer.
+func (g *Guard) authorize(ctx context.Context, current *call, req mcp.Request) (context.Context, error) {
+	params, ok := req.GetParams().(*mcp.CallToolParamsRaw)
+	if !ok || params == nil {
+		return nil, rpcError(jsonrpc.CodeInvalidParams, "malformed tools/call")
+	}
+	procedure, ok := g.tools[params.Name]
+	if !ok {
+		// As go-sdk answers for a tool that does not exist. A 404 would tell the
+		// client that its session is over.
+		return nil, rpcError(jsonrpc.CodeInvalidParams, fmt.Sprintf("unknown tool %q", params.Name))
+	}
+	if current == nil {
+		return nil, rpcError(jsonrpc.CodeInvalidRequest, "this call did not come in through the guard")
+	}
+	authorized, err := g.decide(ctx, current, req, procedure)
+	var denial *interceptor.ChallengeError
+	if errors.As(err, &denial) {
+		current.recorder.Deny(denial)
+	}
+	if err != nil {
+		return nil, rpcError(jsonrpc.CodeInvalidRequest, err.Error())
+	}
+	return authorized, nil
+}
+
+// decide asks the rule of the procedure. The token was verified at the door,
+// unless the door is public.
+func (g *Guard) decide(ctx context.Context, current *call, req mcp.Request, procedure string) (context.Context, error) {
+	authorizer := g.bridge.Authorizer()
+	if _, known := interceptor.TokenInfoFromContext(current.ctx); known {
+		return ctx, authorizer.Check(current.ctx, procedure)
+	}
+	request := current.request
+	request.Procedure = procedure
+	authorized, err := authorizer.AuthorizeContext(current.ctx, request)
+	if err != nil {
+		return nil, err
+	}
+	if info, ok := interceptor.TokenInfoFromContext(authorized); ok {
+		req.GetExtra().TokenInfo = tokenInfo(info)
+	}
+	return interceptor.WithCallerOf(ctx, authorized), nil
+}
+
+func rpcError(code int64, message string) error {
+	return &jsonrpc.Error{Code: code, Message: message}
+}

@@ -1,0 +1,112 @@
+package httpbridge
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/drawbridge-rpc/drawbridge/interceptor"
+	"github.com/drawbridge-rpc/drawbridge/internal/recorder"
+)
+
+// Protect guards any handler by the rule of a service. Each request is
+// authorised; a session or a cookie is no credential. The handler finds the
+// caller with [interceptor.TokenInfoFromContext]. It also runs as under
+// [Bridge.Handler]: what it meets of denials is told to the client.
+//
+// A service that the policy does not know is denied, like everywhere.
+func (b *Bridge) Protect(service string, handler http.Handler) http.Handler {
+	guarded := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case b.foreign(r):
+			writeForeign(w)
+		case isPreflight(r):
+			// Browsers send no credentials with it, and nothing is behind it.
+			w.WriteHeader(http.StatusNoContent)
+		default:
+			b.authorize(w, r, service, handler)
+		}
+	})
+	return b.outermost(guarded)
+}
+
+func (b *Bridge) authorize(w http.ResponseWriter, r *http.Request, service string, handler http.Handler) {
+	ctx, err := b.authorizer.AuthorizeContext(r.Context(), interceptor.HTTPRequest(service, r))
+	if err != nil {
+		b.answerTo(denialOf(err)).write(w, r)
+		return
+	}
+	b.translate(ctx, w, r, handler)
+}
+
+// Handler wraps a server. When RPC code below meets a denial, by connectauth or
+// by the client interceptors of connectauth and grpcauth, the answer becomes
+// that denial: status, challenge and body, instead of whatever the handler made
+// of it, as long as nothing was written. See [Dismiss] for handlers that can do
+// without.
+//
+// Answers in gRPC, gRPC-Web and Connect are never rewritten, for their clients
+// would not understand; they gain the header, where the denial is their own.
+func (b *Bridge) Handler(next http.Handler) http.Handler {
+	return b.outermost(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		b.translate(r.Context(), w, r, next)
+	}))
+}
+
+// outermost adds what is done once, by whichever part of the bridge a request
+// reaches first: the metadata documents, which everybody may read, and CORS.
+func (b *Bridge) outermost(handler http.Handler) http.Handler {
+	inner := handler
+	if b.cors != nil {
+		inner = b.cors.Handler(handler)
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case b.serveMetadata(w, r):
+		case recorder.FromContext(r.Context()) != nil:
+			handler.ServeHTTP(w, r)
+		default:
+			inner.ServeHTTP(w, r)
+		}
+	})
+}
+
+// translate serves a request so that denials which are met on the way become
+// the answer.
+func (b *Bridge) translate(ctx context.Context, w http.ResponseWriter, r *http.Request, handler http.Handler) {
+	if recorder.FromContext(ctx) != nil {
+		if ctx != r.Context() {
+			r = r.WithContext(ctx)
+		}
+		handler.ServeHTTP(w, r)
+		return
+	}
+	recorded := new(recorder.Recorder)
+	r = r.WithContext(recorder.NewContext(ctx, recorded))
+	translating := &responseWriter{ResponseWriter: w, bridge: b, request: r, recorder: recorded}
+	handler.ServeHTTP(translating, r)
+	translating.finish()
+}
+
+// Dismiss forgets the denial that a backend call made with ctx met, so that the
+// answer of the handler stands. It is for handlers that can do without the
+// backend.
+func Dismiss(ctx context.Context) { recorder.FromContext(ctx).Dismiss() }
+
+// writeForeign refuses a browser (MCP transports). More authority would not
+// help, so there is no challenge.
+func writeForeign(w http.ResponseWriter) {
+	writeJSON(w, http.StatusForbidden, map[string]string{
+		"error":             "forbidden_origin",
+		"error_description": "requests from this origin are not allowed",
+	})
+}
+
+// denialOf returns the denial that an Authorizer returned as an error.
+func denialOf(err error) *interceptor.ChallengeError {
+	var denial *interceptor.ChallengeError
+	if errors.As(err, &denial) {
+		return denial
+	}
+	return &interceptor.ChallengeError{Kind: interceptor.KindInternal, Cause: err}
+}

@@ -1,0 +1,342 @@
+// Package interceptor decides: may this caller do this?
+//
+// An [Authorizer] joins a policy, a token verifier and the protected resources
+// that a server is. [Authorizer.Authorize] takes what an adapter read from its
+// transport and returns the facts of the token, or a [*ChallengeError] that
+// tells the caller how to come back. The package knows no RPC framework:
+// connectauth and grpcauth carry its decisions, httpbridge tells them to HTTP
+// clients.
+package interceptor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"strings"
+	"sync/atomic"
+
+	"github.com/drawbridge-rpc/drawbridge/policy"
+)
+
+// Authorizer decides about calls. It is immutable after [New], and safe for
+// concurrent use.
+type Authorizer struct {
+	table     *policy.Table
+	verifier  TokenVerifier
+	directory directory
+	logger    *slog.Logger // nil means slog.Default() at the time of the record
+
+	// challenged holds the denials of callers without credentials, which
+	// depend on nothing but the rule and the door. They are built when they are
+	// first needed; there is a place for each pair.
+	challenged []atomic.Pointer[ChallengeError]
+}
+
+// New makes an Authorizer, or returns every fault of the configuration at once:
+// [*ConfigError] and [*policy.Error] values, joined.
+func New(cfg Config) (*Authorizer, error) {
+	a := &Authorizer{verifier: cfg.Verifier, logger: cfg.Logger}
+	var f faults
+	f.checkConfig(cfg)
+	a.directory = newDirectory(a, cfg, &f)
+	table, err := policy.Compile(cfg.Policy)
+	if err != nil {
+		f = append(f, err)
+	}
+	if err := f.join(); err != nil {
+		return nil, err
+	}
+	a.table = table
+	count := 0
+	for range table.Requirements {
+		count++
+	}
+	a.challenged = make([]atomic.Pointer[ChallengeError], count*len(a.directory.doors))
+	return a, nil
+}
+
+// Authorize decides about a call. It returns the facts of the caller's token,
+// which are nil if the rule is public, or a [*ChallengeError]. Each denial is
+// logged once, here.
+//
+// Nothing is remembered between calls: a Verifier may keep facts of tokens, but
+// no decision outlives the call that it was made for.
+func (a *Authorizer) Authorize(ctx context.Context, req Request) (*TokenInfo, error) {
+	g, denial := a.decide(ctx, &req)
+	if denial != nil {
+		return nil, denial
+	}
+	return g.info, nil
+}
+
+// AuthorizeContext is [Authorizer.Authorize] for adapters: it returns a context
+// that carries the decision, for [TokenInfoFromContext] and [Authorizer.Check].
+// If ctx carries a's decision about this very call already, made by an adapter
+// further out, that stands and nothing is decided again.
+func (a *Authorizer) AuthorizeContext(ctx context.Context, req Request) (context.Context, error) {
+	if a.decided(ctx, &req) {
+		return ctx, nil
+	}
+	g, denial := a.decide(ctx, &req)
+	if denial != nil {
+		return nil, denial
+	}
+	return &grantContext{Context: ctx, grant: g}, nil
+}
+
+// Check decides whether the caller that ctx carries may call a further
+// procedure, "/pkg.Service/Method", inside this process: the rule alone, on the
+// token that was verified at the door. It is for code that acts for the caller
+// without sending a request, such as an MCP tool that calls a service's Go
+// method. A ctx that a did not authorise carries nobody.
+func (a *Authorizer) Check(ctx context.Context, procedure string) error {
+	g, _ := grantFromContext(ctx)
+	if g.through == nil || g.through.owner != a {
+		g = grant{through: a.directory.doors[0]}
+	}
+	// The path of the request stays that of the door: the caller did not go to
+	// another one.
+	req := Request{Procedure: procedure}
+	requirement := a.table.Lookup(procedure)
+	var denial *ChallengeError
+	switch {
+	case requirement != nil && requirement.Public():
+		return nil
+	case g.info == nil:
+		denial = a.noCredentials(&req, requirement, g.through)
+	default:
+		denial = a.judge(&req, requirement, g.through, g.info)
+	}
+	if denial != nil {
+		a.report(ctx, procedure, denial, g.info)
+		return denial
+	}
+	return nil
+}
+
+// Expired returns the denial of a call whose token has expired since it was
+// authorised, and logs it. Adapters call it when a stream outlives
+// [TokenInfo.Expiry].
+func (a *Authorizer) Expired(ctx context.Context, procedure string) error {
+	g, _ := grantFromContext(ctx)
+	if g.through == nil || g.through.owner != a {
+		g.through = a.directory.doors[0]
+	}
+	req := Request{Procedure: procedure}
+	denial := newDenial(KindInvalidToken, &req, g.requirement, g.through, errExpired)
+	a.report(ctx, procedure, denial, g.info)
+	return denial
+}
+
+// UsesHost reports whether the host of a request makes a difference: it does
+// not if there is one base URL. Adapters to which the host and the forwarded
+// fields cost something leave them out then.
+func (a *Authorizer) UsesHost() bool { return a.directory.usesHost }
+
+// HasRule reports whether a rule lets some caller call procedure,
+// "/pkg.Service/Method". Whoever maps other names to procedures checks that at
+// construction, because without a rule every call is denied.
+func (a *Authorizer) HasRule(procedure string) bool { return a.table.Lookup(procedure) != nil }
+
+// HasServiceRule is HasRule for the rule of a service as a whole, which guards
+// plain HTTP handlers.
+func (a *Authorizer) HasServiceRule(service string) bool {
+	return a.table.LookupService(service) != nil
+}
+
+// OwnOrigin reports whether origin, as a browser writes it into the Origin field
+// (RFC 6454 §6.2), is that of one of the base URLs of the resources.
+func (a *Authorizer) OwnOrigin(origin string) bool {
+	return a.directory.origins[strings.ToLower(origin)]
+}
+
+var (
+	errNoRule       = errors.New("no rule for this procedure")
+	errNoResource   = errors.New("no resource covers this path")
+	errDotSegments  = errors.New("path with dot segments")
+	errSyntax       = errors.New("malformed Authorization field")
+	errRepeated     = errors.New("more than one credential")
+	errTooLong      = fmt.Errorf("%w: longer than %d bytes", ErrInvalidToken, MaxTokenLength)
+	errAudience     = fmt.Errorf("%w: issued for another resource", ErrInvalidToken)
+	errExpired      = fmt.Errorf("%w: expired while the stream was open", ErrInvalidToken)
+	errNoTokenInfo  = errors.New("the verifier returned neither an error nor a TokenInfo")
+	errUnclassified = errors.New("the verifier returned an error that is neither ErrInvalidToken nor ErrUnavailable")
+)
+
+// decide is the way of one request. Whatever it does not expressly allow is
+// denied.
+func (a *Authorizer) decide(ctx context.Context, req *Request) (grant, *ChallengeError) {
+	g := grant{requirement: a.requirement(req), through: a.directory.find(req)}
+	denial := a.admit(ctx, req, &g)
+	if denial != nil {
+		a.report(ctx, req.name(), denial, g.info)
+		return grant{}, denial
+	}
+	return g, nil
+}
+
+// requirement returns the rule of a request, nil if there is none.
+func (a *Authorizer) requirement(req *Request) *policy.Requirement {
+	if req.Procedure != "" {
+		return a.table.Lookup(req.Procedure)
+	}
+	return a.table.LookupService(req.Service)
+}
+
+func (a *Authorizer) admit(ctx context.Context, req *Request, g *grant) *ChallengeError {
+	if g.through == nil {
+		return newDenial(KindNotFound, req, nil, nil, errNoResource)
+	}
+	if req.Procedure == "" && hasDotSegment(req.Path) {
+		return newDenial(KindInvalidRequest, req, g.requirement, g.through, errDotSegments)
+	}
+	if g.requirement != nil && g.requirement.Public() {
+		return nil
+	}
+	token, found := readCredential(req)
+	switch found {
+	case credentialBearer:
+	case credentialMalformed:
+		return newDenial(KindInvalidRequest, req, g.requirement, g.through, errSyntax)
+	case credentialRepeated:
+		return newDenial(KindInvalidRequest, req, g.requirement, g.through, errRepeated)
+	case credentialNone:
+		return a.noCredentials(req, g.requirement, g.through)
+	}
+	info, denial := a.authenticate(ctx, req, g, token)
+	if denial != nil {
+		return denial
+	}
+	g.info = info
+	g.credential = &req.Authorization[0]
+	return a.judge(req, g.requirement, g.through, info)
+}
+
+// authenticate asks the verifier who sent the token, and whether it was meant
+// for us (RFC 8707 §2).
+func (a *Authorizer) authenticate(ctx context.Context, req *Request, g *grant, token string) (*TokenInfo, *ChallengeError) {
+	if len(token) > MaxTokenLength {
+		return nil, newDenial(KindInvalidToken, req, g.requirement, g.through, errTooLong)
+	}
+	info, err := a.verify(ctx, token)
+	if err != nil {
+		return nil, newDenial(kindOfFailure(err), req, g.requirement, g.through, err)
+	}
+	if !g.through.resource.accepts(info.Audience) {
+		return nil, newDenial(KindInvalidToken, req, g.requirement, g.through, errAudience)
+	}
+	return info, nil
+}
+
+// judge compares what a token grants with what the rule asks.
+func (a *Authorizer) judge(req *Request, requirement *policy.Requirement, through *door, info *TokenInfo) *ChallengeError {
+	switch {
+	case requirement == nil:
+		return newDenial(KindNotFound, req, nil, through, errNoRule)
+	case !requirement.Satisfied(info.Scopes):
+		return newDenial(KindInsufficientScope, req, requirement, through, nil)
+	default:
+		return nil
+	}
+}
+
+// panicError is what is left of a verifier that panicked.
+type panicError struct {
+	value any
+	stack []byte
+}
+
+func (e *panicError) Error() string { return fmt.Sprintf("the verifier panicked: %v", e.value) }
+
+// verify calls the verifier. Neither a panic nor a missing answer lets anyone
+// in.
+func (a *Authorizer) verify(ctx context.Context, token string) (info *TokenInfo, err error) {
+	defer func() {
+		if value := recover(); value != nil {
+			info, err = nil, &panicError{value: value, stack: debug.Stack()}
+		}
+	}()
+	info, err = a.verifier.VerifyToken(ctx, token)
+	if err == nil && info == nil {
+		err = errNoTokenInfo
+	}
+	return info, err
+}
+
+// kindOfFailure says whose fault it is. In doubt it is ours, because clients
+// throw their token away on a 401.
+func kindOfFailure(err error) Kind {
+	var panicked *panicError
+	switch {
+	case errors.As(err, &panicked), errors.Is(err, errNoTokenInfo):
+		return KindInternal
+	case errors.Is(err, ErrUnavailable):
+		return KindUnavailable
+	case errors.Is(err, ErrInvalidToken):
+		return KindInvalidToken
+	default:
+		return KindUnavailable
+	}
+}
+
+// noCredentials returns the denial of a caller that sent no token. A service or
+// method without a rule gets it as well, so that it shows to nobody.
+func (a *Authorizer) noCredentials(req *Request, requirement *policy.Requirement, through *door) *ChallengeError {
+	if requirement == nil {
+		return newDenial(KindNoCredentials, req, nil, through, nil)
+	}
+	place := &a.challenged[requirement.Index()*len(a.directory.doors)+through.index]
+	if denial := place.Load(); denial != nil {
+		return denial
+	}
+	denial := newDenial(KindNoCredentials, req, requirement, through, nil)
+	denial.prebuilt = true
+	if !place.CompareAndSwap(nil, denial) {
+		return place.Load()
+	}
+	return denial
+}
+
+// newDenial builds the denial of a request: what a rule asks, at the door that
+// the caller came through. Requirement and door may be nil.
+func newDenial(kind Kind, req *Request, requirement *policy.Requirement, through *door, cause error) *ChallengeError {
+	denial := &ChallengeError{Kind: kind, Cause: cause, Challenge: Challenge{Scheme: bearer, Realm: req.realm()}}
+	if requirement != nil {
+		denial.Challenge.Realm = requirement.Service()
+		denial.Challenge.Scopes = requirement.Ask()
+	}
+	if through != nil {
+		denial.Challenge.ResourceMetadata = through.metadataURL
+	}
+	if oauth := kinds[kind].oauth; oauth != "" {
+		denial.Challenge.Error = oauth
+		denial.Challenge.ErrorDescription = kinds[kind].message
+	}
+	if kind == KindUnavailable {
+		denial.RetryAfter = retryAfter
+	}
+	return denial
+}
+
+// realm returns the name of the service that was asked for, which the caller
+// may have made up: it is empty unless it is well-formed.
+func (req *Request) realm() string {
+	if req.Procedure != "" {
+		service, _, _ := policy.ParseProcedure(req.Procedure)
+		return service
+	}
+	if !policy.ValidService(req.Service) {
+		return ""
+	}
+	return req.Service
+}
+
+// name returns what was asked for, for the log.
+func (req *Request) name() string {
+	if req.Procedure != "" {
+		return req.Procedure
+	}
+	return req.Service
+}

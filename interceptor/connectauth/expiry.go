@@ -1,0 +1,65 @@
+package connectauth
+
+import (
+	"context"
+	"time"
+
+	"connectrpc.com/connect"
+
+	"github.com/drawbridge-rpc/drawbridge/interceptor"
+)
+
+// expiry ends streams that outlive the token they were opened with. It leaves
+// unary calls alone.
+type expiry struct{ authorizer *interceptor.Authorizer }
+
+func (*expiry) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc { return next }
+
+func (*expiry) WrapStreamingClient(next connect.StreamingClientFunc) connect.StreamingClientFunc {
+	return next
+}
+
+func (e *expiry) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.StreamingHandlerFunc {
+	return func(ctx context.Context, conn connect.StreamingHandlerConn) error {
+		info, ok := interceptor.TokenInfoFromContext(ctx)
+		if !ok || info.Expiry.IsZero() {
+			return next(ctx, conn)
+		}
+		return next(ctx, &expiringConn{
+			StreamingHandlerConn: conn,
+			ctx:                  ctx,
+			authorizer:           e.authorizer,
+			expiry:               info.Expiry,
+		})
+	}
+}
+
+// expiringConn refuses messages once the token has expired.
+type expiringConn struct {
+	connect.StreamingHandlerConn
+
+	ctx        context.Context //nolint:containedctx // The stream's own, and it ends with it.
+	authorizer *interceptor.Authorizer
+	expiry     time.Time
+}
+
+func (c *expiringConn) Receive(message any) error {
+	if err := c.check(); err != nil {
+		return err
+	}
+	return c.StreamingHandlerConn.Receive(message)
+}
+
+func (c *expiringConn) Send(message any) error {
+	if err := c.check(); err != nil {
+		return err
+	}
+	return c.StreamingHandlerConn.Send(message)
+}
+
+func (c *expiringConn) check() error {
+	if time.Now().Before(c.expiry) {
+		return nil
+	}
+	return newError(denialOf(c.authorizer.Expired(c.ctx, c.Spec().Procedure)))
+}

@@ -1,0 +1,59 @@
+package interceptor
+
+import (
+	"time"
+
+	drawbridgev1 "github.com/drawbridge-rpc/drawbridge/proto/drawbridge/v1"
+)
+
+// retryAfter is how long a caller should wait when tokens cannot be verified.
+const retryAfter = 5 * time.Second
+
+// ChallengeError is a denial: the error of [Authorizer.Authorize], and what
+// errors.As finds in the errors of the adapters. It is immutable, and may be
+// shared by many calls.
+type ChallengeError struct {
+	// Kind is the reason.
+	Kind Kind
+	// Challenge is what the caller is told.
+	Challenge Challenge
+	// Cause is what happened, for the log alone: it may hold what a caller
+	// must not see. Nil if Kind says it all.
+	Cause error
+	// RetryAfter is how long the caller should wait before it tries again. Zero
+	// if trying again does not help.
+	RetryAfter time.Duration
+
+	// prebuilt errors belong to an Authorizer, and there are only so many.
+	prebuilt bool
+}
+
+// Error returns a fixed sentence that may be shown to the caller. The cause is
+// not in it.
+func (e *ChallengeError) Error() string {
+	if e.Challenge.ErrorDescription != "" {
+		return e.Challenge.ErrorDescription
+	}
+	return kinds[e.Kind.valid()].message
+}
+
+// Unwrap returns the cause, so that errors.Is finds [ErrInvalidToken] and
+// [ErrUnavailable] where a [TokenVerifier] returned them.
+func (e *ChallengeError) Unwrap() error { return e.Cause }
+
+// Prebuilt reports whether e is one of a bounded number of errors that an
+// [Authorizer] builds once and returns again and again. Adapters may keep what
+// they make of such an error, keyed by its address; of any other they may not,
+// because callers decide how many of those there are.
+func (e *ChallengeError) Prebuilt() bool { return e.prebuilt }
+
+// FromWire returns the denial that a backend sent: the google.rpc.Code of its
+// status and the detail. It is for adapters; users call FromError of connectauth
+// or grpcauth.
+func FromWire(code uint32, detail *drawbridgev1.Challenge) *ChallengeError {
+	e := &ChallengeError{Kind: kindOnWire(code, detail), Challenge: challengeFromProto(detail)}
+	if e.Kind == KindUnavailable {
+		e.RetryAfter = retryAfter
+	}
+	return e
+}

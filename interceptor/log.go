@@ -1,0 +1,67 @@
+package interceptor
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+
+	"go.opentelemetry.io/otel/trace"
+)
+
+// report logs a denial: a warning with service, status and trace id (SEED-1).
+// What the caller is not told stands here.
+func (a *Authorizer) report(ctx context.Context, name string, denial *ChallengeError, info *TokenInfo) {
+	logger := a.logger
+	if logger == nil {
+		logger = slog.Default()
+	}
+	level := slog.LevelWarn
+	if denial.Kind == KindInternal {
+		level = slog.LevelError
+	}
+	if !logger.Enabled(ctx, level) {
+		return
+	}
+	attrs := []slog.Attr{
+		slog.String("service", denial.Challenge.Realm),
+		slog.String("procedure", clip(name)),
+		slog.Int("status", denial.Kind.HTTPStatus()),
+		slog.String("reason", denial.Kind.String()),
+	}
+	if span := trace.SpanContextFromContext(ctx); span.HasTraceID() {
+		attrs = append(attrs, slog.String("trace_id", span.TraceID().String()))
+	}
+	if denial.Kind == KindInsufficientScope {
+		attrs = append(attrs, slog.Any("required_scopes", denial.Challenge.Scopes))
+	}
+	if info != nil {
+		attrs = append(attrs, slog.String("subject", info.Subject), slog.String("client_id", info.ClientID))
+	}
+	if denial.Cause != nil {
+		attrs = append(attrs, slog.String("cause", cause(denial).Error()))
+	}
+	var panicked *panicError
+	if errors.As(denial.Cause, &panicked) {
+		attrs = append(attrs, slog.String("stack", string(panicked.stack)))
+	}
+	logger.LogAttrs(ctx, level, "drawbridge: access denied", attrs...)
+}
+
+// cause marks errors of verifiers that keep to no sentinel, so that whoever
+// reads the log knows why an odd failure counts as unavailable.
+func cause(denial *ChallengeError) error {
+	err := denial.Cause
+	if denial.Kind == KindUnavailable && !errors.Is(err, ErrUnavailable) {
+		return errors.Join(err, errUnclassified)
+	}
+	return err
+}
+
+// clip bounds what a caller can write into a log.
+func clip(s string) string {
+	const longest = 256
+	if len(s) <= longest {
+		return s
+	}
+	return s[:longest] + "…"
+}

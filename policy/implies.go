@@ -1,0 +1,74 @@
+package policy
+
+import (
+	"maps"
+	"slices"
+	"strings"
+)
+
+// hierarchy knows, for each scope, every scope that satisfies it.
+type hierarchy struct {
+	implies map[string][]string
+	// impliedBy is the reverse of implies, one step deep.
+	impliedBy map[string][]string
+}
+
+func newHierarchy(implies map[string][]string) hierarchy {
+	h := hierarchy{implies: implies, impliedBy: make(map[string][]string)}
+	for _, scope := range sortedKeys(implies) {
+		for _, implied := range implies[scope] {
+			h.impliedBy[implied] = append(h.impliedBy[implied], scope)
+		}
+	}
+	return h
+}
+
+// satisfying returns scope and all that imply it, directly or through others.
+func (h hierarchy) satisfying(scope string) []string {
+	found := []string{scope}
+	for i := 0; i < len(found); i++ {
+		for _, broader := range h.impliedBy[found[i]] {
+			if !slices.Contains(found, broader) {
+				found = append(found, broader)
+			}
+		}
+	}
+	return found
+}
+
+// cycles returns each cycle of implications once, written "a → b → a".
+func (h hierarchy) cycles() []string {
+	const (
+		unseen = iota
+		onPath
+		done
+	)
+	state := make(map[string]int)
+	var path, cycles []string
+	var visit func(scope string)
+	visit = func(scope string) {
+		switch state[scope] {
+		case done:
+			return
+		case onPath:
+			cycle := append(slices.Clone(path[slices.Index(path, scope):]), scope)
+			cycles = append(cycles, strings.Join(cycle, " → "))
+			return
+		}
+		state[scope] = onPath
+		path = append(path, scope)
+		for _, implied := range h.implies[scope] {
+			visit(implied)
+		}
+		path = path[:len(path)-1]
+		state[scope] = done
+	}
+	for _, scope := range sortedKeys(h.implies) {
+		visit(scope)
+	}
+	return cycles
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	return slices.Sorted(maps.Keys(m))
+}

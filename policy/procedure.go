@@ -1,0 +1,55 @@
+package policy
+
+import "strings"
+
+// maxProcedureLength bounds what is parsed, logged and echoed of a procedure
+// that a caller made up.
+const maxProcedureLength = 512
+
+// ParseProcedure splits "/pkg.Service/Method" into the name of the service and
+// the name of the method. It is strict: a leading slash, two parts, and
+// protobuf identifiers only. What a lenient reading could take for another
+// procedure than the router does is a way round the policy (CVE-2026-33186).
+func ParseProcedure(procedure string) (service, method string, ok bool) {
+	if len(procedure) > maxProcedureLength || !strings.HasPrefix(procedure, "/") {
+		return "", "", false
+	}
+	service, method, ok = strings.Cut(procedure[1:], "/")
+	if !ok || !ValidService(service) || !isIdentifier(method) {
+		return "", "", false
+	}
+	return service, method, true
+}
+
+// ValidService reports whether name is a fully qualified protobuf name:
+// identifiers with dots between them. Such a name is safe in a header and in a
+// log line.
+func ValidService(name string) bool {
+	if len(name) > maxProcedureLength {
+		return false
+	}
+	for {
+		identifier, rest, more := strings.Cut(name, ".")
+		if !isIdentifier(identifier) {
+			return false
+		}
+		if !more {
+			return true
+		}
+		name = rest
+	}
+}
+
+// isIdentifier follows the lexical rule of protobuf: a letter or underscore,
+// then letters, digits and underscores.
+func isIdentifier(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		letter := c|0x20 >= 'a' && c|0x20 <= 'z' || c == '_'
+		digit := c >= '0' && c <= '9'
+		if !letter && (!digit || i == 0) {
+			return false
+		}
+	}
+	return s != ""
+}

@@ -1,0 +1,93 @@
+package policy
+
+import "slices"
+
+// Table is a compiled [Policy]. It is immutable and safe for concurrent use.
+type Table struct {
+	methods  map[string]*Requirement // by procedure; nil denies
+	services map[string]*Requirement // by service, for methods without a rule of their own
+	scopes   []string
+}
+
+// Lookup returns what a procedure, "/pkg.Service/Method", asks of its caller.
+// It returns nil if no rule speaks of the procedure, if its rule is the zero
+// [Rule], or if it is not well-formed; the caller is then denied.
+func (t *Table) Lookup(procedure string) *Requirement {
+	// Keys were checked when the table was compiled, so a hit needs no parsing.
+	if requirement, ok := t.methods[procedure]; ok {
+		return requirement
+	}
+	service, _, ok := ParseProcedure(procedure)
+	if !ok {
+		return nil
+	}
+	return t.services[service]
+}
+
+// LookupService returns what a service as a whole asks of its caller, for HTTP
+// handlers that have no procedures. It returns nil where [Table.Lookup] does.
+func (t *Table) LookupService(service string) *Requirement {
+	return t.services[service]
+}
+
+// Requirements calls yield for every requirement of the table.
+func (t *Table) Requirements(yield func(*Requirement) bool) {
+	for _, all := range []map[string]*Requirement{t.methods, t.services} {
+		for _, requirement := range all {
+			if requirement != nil && !yield(requirement) {
+				return
+			}
+		}
+	}
+}
+
+// Scopes returns every scope that a rule asks for, sorted, each once: the
+// scopes_supported of RFC 9728 §2. Scopes that only imply others are left out,
+// so that a client which asks for all of them asks for no more than it needs.
+func (t *Table) Scopes() []string { return slices.Clone(t.scopes) }
+
+// Requirement is a compiled [Rule]: what a procedure asks of its caller. It is
+// immutable and safe for concurrent use, and its address identifies the rule
+// within its [Table].
+type Requirement struct {
+	index   int
+	service string
+	public  bool
+	// all holds, for each scope that is required, every scope that satisfies
+	// it: itself and those that imply it. One of each is needed.
+	all [][]string
+	ask []string
+}
+
+// Index numbers the requirements of one table from 0, without gaps.
+func (r *Requirement) Index() int { return r.index }
+
+// Service returns the name of the service that the rule belongs to.
+func (r *Requirement) Service() string { return r.service }
+
+// Public reports whether everyone may call.
+func (r *Requirement) Public() bool { return r.public }
+
+// Ask returns the scopes that a challenge asks for: all that the operation
+// needs, and of those of which one suffices the first. It is shared, and must
+// not be changed.
+func (r *Requirement) Ask() []string { return r.ask }
+
+// Satisfied reports whether a token with the granted scopes may call.
+func (r *Requirement) Satisfied(granted []string) bool {
+	for _, sufficient := range r.all {
+		if !intersects(sufficient, granted) {
+			return false
+		}
+	}
+	return true
+}
+
+func intersects(a, b []string) bool {
+	for _, s := range b {
+		if slices.Contains(a, s) {
+			return true
+		}
+	}
+	return false
+}

@@ -32,8 +32,6 @@ PROTOC_GEN_CONNECT := $(call stamp,protoc-gen-connect-go,$(PROTOC_GEN_CONNECT_VE
 PROTOC_GEN_GRPC    := $(call stamp,protoc-gen-go-grpc,$(PROTOC_GEN_GRPC_VERSION))
 GOLANGCI_LINT      := $(call stamp,golangci-lint,$(GOLANGCI_LINT_VERSION))
 
-GENERATED := '*.pb.go' '*.connect.go'
-
 # $(call each_module,command) runs the command in every module, goes on after a
 # failure, and says in its last line how it ended.
 define each_module
@@ -90,12 +88,13 @@ format: $(BUF) $(GOLANGCI_LINT) ## Format Go and protobuf files
 
 .PHONY: generate
 generate: $(BUF) $(PROTOC_GEN_GO) $(PROTOC_GEN_CONNECT) $(PROTOC_GEN_GRPC) ## Generate Go from protobuf
+	find proto examples/proto \( -name '*.pb.go' -o -name '*.connect.go' \) -delete
 	$(BIN)/buf generate
 	$(BIN)/buf generate --template examples/buf.gen.yaml
 
 .PHONY: checkgenerate
 checkgenerate: generate ## Generate, and fail if that changes what git has
-	@changed=$$(git status --porcelain -- $(GENERATED)); \
+	@changed=$$(git status --porcelain -- '*.pb.go' '*.connect.go'); \
 	if [ -n "$$changed" ]; then \
 		printf '%s\nmake $@: FAILED: commit what make generate has changed\n' "$$changed"; exit 1; \
 	fi; \

@@ -51,8 +51,9 @@ type Challenge struct {
 	// The OAuth error code: "invalid_request", "invalid_token" or
 	// "insufficient_scope" (RFC 6750 §3.1), "insufficient_user_authentication"
 	// (RFC 9470 §3), "invalid_dpop_proof" or "use_dpop_nonce" (RFC 9449 §7.1,
-	// §9). Empty when the request carried no credentials, because then no error
-	// information is due (RFC 6750 §3.1).
+	// §9); "temporarily_unavailable" or "server_error" (RFC 6749 §4.1.2.1) when
+	// the fault is not the caller's. Empty when the request carried no
+	// credentials, because then no error information is due (RFC 6750 §3.1).
 	Error string `protobuf:"bytes,5,opt,name=error,proto3" json:"error,omitempty"`
 	// A sentence about the error for the developer of the client, not for its
 	// user (RFC 6750 §3). Empty when error is empty.

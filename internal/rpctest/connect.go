@@ -1,0 +1,140 @@
+package rpctest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+
+	"connectrpc.com/connect"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"github.com/drawbridge-rpc/drawbridge/interceptor"
+)
+
+// Message is every message of the services.
+type Message = wrapperspb.StringValue
+
+// ConnectMux serves both services over Connect, gRPC and gRPC-Web.
+func (h *Handlers) ConnectMux(options ...connect.HandlerOption) *http.ServeMux {
+	mux := http.NewServeMux()
+	for _, service := range []string{GuardedService, PublicService} {
+		at := func(method string) string { return Procedure(service, method) }
+		mux.Handle(at(Unary), connect.NewUnaryHandler(at(Unary), h.connectUnary, options...))
+		mux.Handle(at(Client), connect.NewClientStreamHandler(at(Client), h.connectClient, options...))
+		mux.Handle(at(Server), connect.NewServerStreamHandler(at(Server), h.connectServer, options...))
+		mux.Handle(at(Bidi), connect.NewBidiStreamHandler(at(Bidi), h.connectBidi, options...))
+	}
+	return mux
+}
+
+// Greeting is what every handler answers: the message and who sent it.
+func Greeting(ctx context.Context, message string) string {
+	info, ok := interceptor.TokenInfoFromContext(ctx)
+	if !ok {
+		return message + " from anybody"
+	}
+	return message + " from " + info.Subject
+}
+
+func (h *Handlers) connectUnary(ctx context.Context, req *connect.Request[Message]) (*connect.Response[Message], error) {
+	h.ran.Add(1)
+	return connect.NewResponse(&Message{Value: Greeting(ctx, req.Msg.GetValue())}), nil
+}
+
+func (h *Handlers) connectClient(ctx context.Context, stream *connect.ClientStream[Message]) (*connect.Response[Message], error) {
+	h.ran.Add(1)
+	var last string
+	for stream.Receive() {
+		last = stream.Msg().GetValue()
+	}
+	if err := stream.Err(); err != nil {
+		return nil, err
+	}
+	return connect.NewResponse(&Message{Value: Greeting(ctx, last)}), nil
+}
+
+func (h *Handlers) connectServer(ctx context.Context, req *connect.Request[Message], stream *connect.ServerStream[Message]) error {
+	h.ran.Add(1)
+	return stream.Send(&Message{Value: Greeting(ctx, req.Msg.GetValue())})
+}
+
+func (h *Handlers) connectBidi(ctx context.Context, stream *connect.BidiStream[Message, Message]) error {
+	h.ran.Add(1)
+	for {
+		message, err := stream.Receive()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if err := stream.Send(&Message{Value: Greeting(ctx, message.GetValue())}); err != nil {
+			return err
+		}
+	}
+}
+
+// CallConnect calls a procedure over one of the protocols of Connect and returns
+// the last message of the answer.
+func CallConnect(ctx context.Context, client connect.HTTPClient, url, service, method string, header http.Header, options ...connect.ClientOption) (string, error) {
+	c := connect.NewClient[Message, Message](client, url+Procedure(service, method), options...)
+	message := &Message{Value: "hello"}
+	switch method {
+	case Unary:
+		req := connect.NewRequest(message)
+		copyHeader(req.Header(), header)
+		res, err := c.CallUnary(ctx, req)
+		if err != nil {
+			return "", err
+		}
+		return res.Msg.GetValue(), nil
+	case Client:
+		stream := c.CallClientStream(ctx)
+		copyHeader(stream.RequestHeader(), header)
+		if err := stream.Send(message); err != nil && !errors.Is(err, io.EOF) {
+			return "", err
+		}
+		res, err := stream.CloseAndReceive()
+		if err != nil {
+			return "", err
+		}
+		return res.Msg.GetValue(), nil
+	case Server:
+		req := connect.NewRequest(message)
+		copyHeader(req.Header(), header)
+		stream, err := c.CallServerStream(ctx, req)
+		if err != nil {
+			return "", err
+		}
+		var last string
+		for stream.Receive() {
+			last = stream.Msg().GetValue()
+		}
+		return last, errors.Join(stream.Err(), stream.Close())
+	case Bidi:
+		stream := c.CallBidiStream(ctx)
+		copyHeader(stream.RequestHeader(), header)
+		if err := stream.Send(message); err != nil && !errors.Is(err, io.EOF) {
+			return "", err
+		}
+		if err := stream.CloseRequest(); err != nil {
+			return "", err
+		}
+		answer, err := stream.Receive()
+		closeErr := stream.CloseResponse()
+		if err != nil {
+			return "", err
+		}
+		return answer.GetValue(), closeErr
+	default:
+		return "", fmt.Errorf("rpctest: no method %q", method)
+	}
+}
+
+func copyHeader(to, from http.Header) {
+	for name, values := range from {
+		to[name] = values
+	}
+}

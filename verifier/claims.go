@@ -1,0 +1,205 @@
+package verifier
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/drawbridge-rpc/drawbridge/interceptor"
+)
+
+// foreignClaims are claims that only tokens of other kinds have. A provider
+// that gives all its tokens one typ, one issuer and one key leaves no other way
+// to tell them apart (RFC 8725 §2.8).
+var foreignClaims = []struct{ name, kind string }{
+	{"nonce", "an ID token"},     // OpenID Connect Core §2
+	{"at_hash", "an ID token"},   // OpenID Connect Core §3.1.3.6
+	{"c_hash", "an ID token"},    // OpenID Connect Core §3.3.2.11
+	{"s_hash", "an ID token"},    // FAPI 1.0 Part 2 §5.1
+	{"events", "a logout token"}, // OpenID Connect Back-Channel Logout §2.4
+}
+
+// foreignUses are the values, in lower case, of claims by which a provider names
+// the use of a token: typ is Keycloak's, token_use Amazon Cognito's.
+var foreignUses = []struct {
+	name string
+	uses []string
+}{
+	{"typ", []string{"id", "refresh", "offline", "logout"}},
+	{"token_use", []string{"id"}},
+}
+
+// A claimsPolicy says which claims a token must have.
+type claimsPolicy struct {
+	issuer      string
+	leeway      time.Duration
+	scopeClaims []string
+	keep        []string
+}
+
+// check refuses what can be refused without the signature, and gathers what the
+// claims say. The result is good for nothing until the signature was checked.
+func (p *claimsPolicy) check(claims object, now time.Time) (*interceptor.TokenInfo, error) {
+	if err := p.checkIssuer(claims); err != nil {
+		return nil, err
+	}
+	expiry, err := p.checkTime(claims, now)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkKind(claims); err != nil {
+		return nil, err
+	}
+	info := &interceptor.TokenInfo{Issuer: p.issuer, Expiry: expiry}
+	if info.Subject, err = claims.requiredText("sub"); err != nil {
+		return nil, err
+	}
+	if info.ClientID, err = clientID(claims); err != nil {
+		return nil, err
+	}
+	if info.Audience, err = audience(claims); err != nil {
+		return nil, err
+	}
+	if info.Scopes, err = p.scopes(claims); err != nil {
+		return nil, err
+	}
+	if info.Claims, err = p.kept(claims); err != nil {
+		return nil, err
+	}
+	return info, nil
+}
+
+// checkIssuer compares byte for byte, without normalization (RFC 9207 §2.4,
+// RFC 9068 §4).
+func (p *claimsPolicy) checkIssuer(claims object) error {
+	issuer, err := claims.requiredText("iss")
+	if err != nil {
+		return err
+	}
+	if issuer != p.issuer {
+		return fmt.Errorf("iss is %s, expected %q", quote(issuer), p.issuer)
+	}
+	return nil
+}
+
+// checkTime returns the instant from which the token is refused. Its leeway
+// only widens.
+func (p *claimsPolicy) checkTime(claims object, now time.Time) (time.Time, error) {
+	expiry, present, err := claims.instant("exp")
+	if err != nil {
+		return time.Time{}, err
+	}
+	if !present {
+		return time.Time{}, errors.New("exp is missing")
+	}
+	end := expiry.Add(p.leeway)
+	if !now.Before(end) {
+		return time.Time{}, fmt.Errorf("expired at %v", expiry)
+	}
+	for _, name := range [...]string{"nbf", "iat"} {
+		start, present, err := claims.instant(name)
+		if err != nil {
+			return time.Time{}, err
+		}
+		if present && now.Add(p.leeway).Before(start) {
+			return time.Time{}, fmt.Errorf("%s is in the future: %v", name, start)
+		}
+	}
+	return end, nil
+}
+
+// checkKind refuses tokens that are no bearer access tokens.
+func checkKind(claims object) error {
+	if claims.has("cnf") {
+		// Whoever accepts a bound token without a look at the binding makes it
+		// a bearer token again (RFC 9449 §7.2, RFC 8705 §3).
+		return errors.New("bound to a key of the client (cnf), which is not supported")
+	}
+	for _, foreign := range foreignClaims {
+		if claims.has(foreign.name) {
+			return fmt.Errorf("has the claim %s, as %s has", foreign.name, foreign.kind)
+		}
+	}
+	for _, foreign := range foreignUses {
+		value, err := claims.value(foreign.name)
+		if err != nil {
+			return err
+		}
+		if use, ok := value.(string); ok && slices.Contains(foreign.uses, strings.ToLower(use)) {
+			return fmt.Errorf("the claim %s is %s", foreign.name, quote(use))
+		}
+	}
+	return nil
+}
+
+// clientID returns client_id, which RFC 9068 §2.2 requires, or else azp, which
+// is what Keycloak and Entra send. Nothing is decided by it, so neither has to
+// be there.
+func clientID(claims object) (string, error) {
+	id, err := claims.text("client_id")
+	if err != nil || id != "" {
+		return id, err
+	}
+	return claims.text("azp")
+}
+
+func audience(claims object) ([]string, error) {
+	if !claims.has("aud") {
+		return nil, errors.New("aud is missing")
+	}
+	values, err := claims.texts("aud", single)
+	if err != nil {
+		return nil, err
+	}
+	if len(values) == 0 || slices.Contains(values, "") {
+		return nil, errors.New("aud is empty")
+	}
+	return values, nil
+}
+
+func single(value string) []string { return []string{value} }
+
+// scopes returns what the first scope claim grants. Elements that are no scope
+// tokens (RFC 6749 §3.3) are left out: no rule can ask for them, and one with a
+// space in it would turn into two as soon as someone joins them.
+func (p *claimsPolicy) scopes(claims object) ([]string, error) {
+	i := slices.IndexFunc(p.scopeClaims, claims.has)
+	if i < 0 {
+		return nil, nil
+	}
+	values, err := claims.texts(p.scopeClaims[i], splitScope)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(values, isNotScope), nil
+}
+
+func splitScope(value string) []string { return strings.Split(value, " ") }
+
+func isNotScope(value string) bool {
+	return value == "" || strings.IndexFunc(value, isNotScopeChar) >= 0
+}
+
+func isNotScopeChar(r rune) bool {
+	return r <= ' ' || r == '"' || r == '\\' || r > '~'
+}
+
+func (p *claimsPolicy) kept(claims object) (map[string]any, error) {
+	var kept map[string]any
+	for _, name := range p.keep {
+		if !claims.has(name) {
+			continue
+		}
+		value, err := claims.value(name)
+		if err != nil {
+			return nil, err
+		}
+		if kept == nil {
+			kept = make(map[string]any, len(p.keep))
+		}
+		kept[name] = value
+	}
+	return kept, nil
+}

@@ -1,0 +1,127 @@
+package verifier
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/go-jose/go-jose/v4/json"
+)
+
+// latest is the last second that a NumericDate may name,
+// 9999-12-31T23:59:59Z. What lies beyond is a mistake or an attack on the
+// arithmetic.
+const latest = 253402300799
+
+var errNotString = errors.New("must be a string")
+
+// An object is a JSON object of a token, the header or the claims.
+//
+// It is decoded with the JSON package of go-jose: names match in their exact
+// case only, and an object that has a name twice is refused (RFC 7519 §4).
+// With encoding/json and struct tags "AUD" would override "aud", and
+// whoever reads the same token with another library would read something else.
+type object map[string]json.RawMessage
+
+func parseObject(data []byte) (object, error) {
+	var o object
+	if err := json.Unmarshal(data, &o); err != nil {
+		return nil, fmt.Errorf("not a JSON object: %s", quote(err.Error()))
+	}
+	if o == nil {
+		return nil, errors.New("not a JSON object: null")
+	}
+	return o, nil
+}
+
+func (o object) has(name string) bool {
+	_, ok := o[name]
+	return ok
+}
+
+// value returns a member as encoding/json decodes it into an any. A member
+// that is absent is nil, as one that is null.
+func (o object) value(name string) (any, error) {
+	raw, ok := o[name]
+	if !ok {
+		return nil, nil
+	}
+	var v any
+	if err := json.Unmarshal(raw, &v); err != nil {
+		return nil, fmt.Errorf("%s: %s", name, quote(err.Error()))
+	}
+	return v, nil
+}
+
+// text returns a member that must be a string. It is empty when absent.
+func (o object) text(name string) (string, error) {
+	if !o.has(name) {
+		return "", nil
+	}
+	v, err := o.value(name)
+	if err != nil {
+		return "", err
+	}
+	text, ok := v.(string)
+	if !ok {
+		return "", fmt.Errorf("%s: %w", name, errNotString)
+	}
+	return text, nil
+}
+
+// requiredText returns a member that must be a string and not empty.
+func (o object) requiredText(name string) (string, error) {
+	text, err := o.text(name)
+	if err == nil && text == "" {
+		err = fmt.Errorf("%s is missing or empty", name)
+	}
+	return text, err
+}
+
+// texts returns a member that is either an array of strings, or a string that
+// split takes apart.
+func (o object) texts(name string, split func(string) []string) ([]string, error) {
+	v, err := o.value(name)
+	if err != nil {
+		return nil, err
+	}
+	switch v := v.(type) {
+	case string:
+		return split(v), nil
+	case []any:
+		return toStrings(name, v)
+	default:
+		return nil, fmt.Errorf("%s: must be a string or an array of strings", name)
+	}
+}
+
+func toStrings(name string, values []any) ([]string, error) {
+	texts := make([]string, 0, len(values))
+	for _, value := range values {
+		text, ok := value.(string)
+		if !ok {
+			return nil, fmt.Errorf("%s: every element %w", name, errNotString)
+		}
+		texts = append(texts, text)
+	}
+	return texts, nil
+}
+
+// instant returns a NumericDate (RFC 7519 §2): seconds since 1970, which may
+// have a fraction. The result is false when the member is absent.
+func (o object) instant(name string) (time.Time, bool, error) {
+	if !o.has(name) {
+		return time.Time{}, false, nil
+	}
+	v, err := o.value(name)
+	if err != nil {
+		return time.Time{}, false, err
+	}
+	seconds, ok := v.(float64)
+	if !ok || seconds < 0 || seconds > latest {
+		return time.Time{}, false, fmt.Errorf("%s: not a NumericDate", name)
+	}
+	whole, fraction := math.Modf(seconds)
+	return time.Unix(int64(whole), int64(fraction*float64(time.Second))).UTC(), true, nil
+}

@@ -1,0 +1,148 @@
+package verifier
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rsa"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/json"
+)
+
+// minRSABits is the least that RFC 7518 §3.3 allows.
+const minRSABits = 2048
+
+// A publicKey is a key of the issuer that is fit to check signatures.
+type publicKey struct {
+	name     keyName
+	key      *jose.JSONWebKey
+	identity identity
+}
+
+// An identity is the same for two keys only if they are the same key with the
+// same name.
+type identity struct {
+	name       keyName
+	thumbprint string // RFC 7638
+}
+
+// parseKeySet returns the keys of a JWK set (RFC 7517 §5) that can be used. Those
+// that cannot, for an unknown kind of key above all, are passed over as RFC 7517
+// §5 asks. A set without any is an error: it is far more likely a fault than
+// the wish that no token be accepted.
+func parseKeySet(document []byte, algorithms []string) ([]*publicKey, error) {
+	var set struct {
+		Keys []json.RawMessage `json:"keys"`
+	}
+	if err := json.Unmarshal(document, &set); err != nil {
+		return nil, fmt.Errorf("not a key set: %s", quote(err.Error()))
+	}
+	var usable []*publicKey
+	var reasons []error
+	for i, raw := range set.Keys {
+		key, err := parseKey(raw, algorithms)
+		if err != nil {
+			reasons = append(reasons, fmt.Errorf("key %d: %w", i, err))
+			continue
+		}
+		usable = append(usable, key)
+	}
+	if len(usable) == 0 {
+		return nil, fmt.Errorf("no usable key among %d: %s", len(set.Keys), quote(fmt.Sprint(errors.Join(reasons...))))
+	}
+	return usable, nil
+}
+
+func parseKey(raw []byte, algorithms []string) (*publicKey, error) {
+	var key jose.JSONWebKey
+	if err := key.UnmarshalJSON(raw); err != nil {
+		return nil, err
+	}
+	if err := checkUse(raw, key.Use); err != nil {
+		return nil, err
+	}
+	if !key.Valid() || !key.IsPublic() {
+		return nil, errors.New("not a public key")
+	}
+	algorithm, err := algorithmOf(&key, algorithms)
+	if err != nil {
+		return nil, err
+	}
+	thumbprint, err := key.Thumbprint(crypto.SHA256)
+	if err != nil {
+		return nil, err
+	}
+	name := keyName{id: key.KeyID, algorithm: algorithm}
+	return &publicKey{name: name, key: &key, identity: identity{name, string(thumbprint)}}, nil
+}
+
+// checkUse refuses keys that are there for something else (RFC 7517 §4.2,
+// §4.3).
+func checkUse(raw []byte, use string) error {
+	if use != "" && use != "sig" {
+		return fmt.Errorf("use is %s", quote(use))
+	}
+	var purpose struct {
+		Operations []string `json:"key_ops"`
+	}
+	if err := json.Unmarshal(raw, &purpose); err != nil {
+		return err
+	}
+	if purpose.Operations != nil && !slices.Contains(purpose.Operations, "verify") {
+		return errors.New("key_ops lacks verify")
+	}
+	return nil
+}
+
+// algorithmOf returns the one algorithm that a key is used with (RFC 8725
+// §3.1): the one that the key names, or else the first accepted one that it is
+// able to do. For all but RSA keys there is only one.
+func algorithmOf(key *jose.JSONWebKey, accepted []string) (string, error) {
+	able, err := abilities(key.Key)
+	if err != nil {
+		return "", err
+	}
+	for _, algorithm := range accepted {
+		if slices.Contains(able, algorithm) && (key.Algorithm == "" || key.Algorithm == algorithm) {
+			return algorithm, nil
+		}
+	}
+	return "", fmt.Errorf("not for an accepted algorithm (alg %s)", quote(key.Algorithm))
+}
+
+// abilities returns the algorithms that a key can be used with.
+func abilities(key any) ([]string, error) {
+	switch key := key.(type) {
+	case *rsa.PublicKey:
+		if bits := key.N.BitLen(); bits < minRSABits {
+			return nil, errors.New("RSA key of only " + strconv.Itoa(bits) + " bits")
+		}
+		return []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"}, nil
+	case *ecdsa.PublicKey:
+		return curveAbilities(key.Curve)
+	case ed25519.PublicKey:
+		return []string{"EdDSA"}, nil
+	default:
+		return nil, fmt.Errorf("unknown kind of key %T", key)
+	}
+}
+
+// curveAbilities follows RFC 7518 §3.4, where each curve has its algorithm.
+func curveAbilities(curve elliptic.Curve) ([]string, error) {
+	switch curve {
+	case elliptic.P256():
+		return []string{"ES256"}, nil
+	case elliptic.P384():
+		return []string{"ES384"}, nil
+	case elliptic.P521():
+		return []string{"ES512"}, nil
+	default:
+		return nil, errors.New("unknown curve")
+	}
+}

@@ -79,7 +79,8 @@ lint: $(BUF) $(GOLANGCI_LINT) ## Check code, formatting, schema and go.mod
 	$(BIN)/golangci-lint config verify
 	$(BIN)/buf lint
 	$(BIN)/buf format --diff --exit-code
-	$(call each_module,go mod tidy -diff && $(BIN)/golangci-lint run --config $(CURDIR)/.golangci.yml ./...)
+	$(call each_module,$(BIN)/golangci-lint run --config $(CURDIR)/.golangci.yml ./...)
+	$(call each_module,go mod tidy -diff)
 
 .PHONY: format
 format: $(BUF) $(GOLANGCI_LINT) ## Format Go and protobuf files

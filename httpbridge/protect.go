@@ -81,10 +81,9 @@ func (b *Bridge) translate(ctx context.Context, w http.ResponseWriter, r *http.R
 		handler.ServeHTTP(w, r)
 		return
 	}
-	recorded := new(recorder.Recorder)
-	r = r.WithContext(recorder.NewContext(ctx, recorded))
-	translating := &responseWriter{ResponseWriter: w, bridge: b, request: r, recorder: recorded}
-	handler.ServeHTTP(translating, r)
+	translating := newResponseWriter(b, w)
+	translating.request = r.WithContext(recorder.NewContext(ctx, translating.recorder))
+	handler.ServeHTTP(translating, translating.request)
 	translating.finish()
 }
 

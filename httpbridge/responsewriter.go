@@ -24,21 +24,51 @@ type responseWriter struct {
 	mu       sync.Mutex
 	decided  bool // whose answer it is
 	replaced bool // it is ours, and what the handler writes goes nowhere
+
+	// What the handler wrote while the answer was held back.
+	early       []byte
+	earlyStatus int
+	earlyFlush  bool
+}
+
+// maxEarly bounds what is kept of an answer that is held back. The event with
+// which an MCP server begins is a tenth of it.
+const maxEarly = 1 << 10
+
+func newResponseWriter(b *Bridge, w http.ResponseWriter) *responseWriter {
+	translating := &responseWriter{ResponseWriter: w, bridge: b}
+	translating.recorder = recorder.New(translating.release)
+	return translating
 }
 
 // Unwrap is for http.ResponseController.
 func (w *responseWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 func (w *responseWriter) WriteHeader(status int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	// An informational status precedes the header.
 	final := status < 100 || status > 199 || status == http.StatusSwitchingProtocols
-	if final && w.decide() {
-		return
+	switch {
+	case !final:
+		w.ResponseWriter.WriteHeader(status)
+	case w.holding():
+		w.earlyStatus = status
+	case !w.decide():
+		w.ResponseWriter.WriteHeader(status)
 	}
-	w.ResponseWriter.WriteHeader(status)
 }
 
 func (w *responseWriter) Write(data []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.holding() {
+		if len(w.early)+len(data) <= maxEarly {
+			w.early = append(w.early, data...)
+			return len(data), nil
+		}
+		w.letGo()
+	}
 	if w.decide() {
 		return len(data), nil
 	}
@@ -51,6 +81,12 @@ func (w *responseWriter) Flush() { _ = w.FlushError() }
 
 // FlushError is Flush for http.ResponseController.
 func (w *responseWriter) FlushError() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.holding() {
+		w.earlyFlush = true
+		return nil
+	}
 	w.decide()
 	return http.NewResponseController(w.ResponseWriter).Flush()
 }
@@ -62,16 +98,44 @@ func (w *responseWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 
 // finish is called when the handler has returned, perhaps without writing.
 func (w *responseWriter) finish() {
+	w.recorder.Release()
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	if denial, _ := w.recorder.Denial(); denial != nil {
 		w.decide()
 	}
 }
 
+// holding reports whether it is too early to say whose answer it is.
+func (w *responseWriter) holding() bool { return !w.decided && w.recorder.Held() }
+
+// release is called when the answer is no longer held back.
+func (w *responseWriter) release() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.letGo()
+}
+
+// letGo writes what was held back, unless the answer is ours.
+func (w *responseWriter) letGo() {
+	if w.earlyStatus == 0 && w.early == nil && !w.earlyFlush {
+		return
+	}
+	if !w.decide() {
+		if w.earlyStatus != 0 {
+			w.ResponseWriter.WriteHeader(w.earlyStatus)
+		}
+		_, _ = w.ResponseWriter.Write(w.early) // The client is gone; nobody is left to tell.
+	}
+	if w.earlyFlush {
+		_ = http.NewResponseController(w.ResponseWriter).Flush()
+	}
+	w.early, w.earlyStatus, w.earlyFlush = nil, 0, false
+}
+
 // decide settles once, with the first byte that is written, whose answer it is.
 // It reports whether it is ours.
 func (w *responseWriter) decide() bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
 	if w.decided {
 		return w.replaced
 	}
@@ -113,8 +177,9 @@ func isRPC(r *http.Request, answer http.Header) bool {
 // isRPCContent knows gRPC, gRPC-Web and Connect, except for unary Connect with
 // JSON, which is like any other JSON.
 func isRPCContent(contentType string) bool {
-	contentType = strings.ToLower(contentType)
-	return strings.HasPrefix(contentType, "application/grpc") ||
-		strings.HasPrefix(contentType, "application/connect+") ||
-		strings.HasPrefix(contentType, "application/proto")
+	base, _, _ := strings.Cut(strings.ToLower(contentType), ";")
+	base = strings.TrimSpace(base)
+	return base == "application/proto" ||
+		strings.HasPrefix(base, "application/grpc") ||
+		strings.HasPrefix(base, "application/connect+")
 }

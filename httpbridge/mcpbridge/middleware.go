@@ -26,15 +26,19 @@ func (g *Guard) Middleware() mcp.Middleware {
 			current := g.current(req)
 			if current != nil {
 				ctx = recorder.NewContext(interceptor.WithCallerOf(ctx, current.ctx), current.recorder)
+				defer current.recorder.Release()
 			}
-			if method != methodCallTool {
-				return next(ctx, method, req)
+			if method == methodCallTool {
+				authorized, err := g.authorize(ctx, current, req)
+				if err != nil {
+					return nil, err
+				}
+				ctx = authorized
 			}
-			authorized, err := g.authorize(ctx, current, req)
-			if err != nil {
-				return nil, err
+			if current != nil {
+				current.recorder.Release()
 			}
-			return next(authorized, method, req)
+			return next(ctx, method, req)
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/auth"
 
 	"github.com/drawbridge-rpc/drawbridge/interceptor"
+	"github.com/drawbridge-rpc/drawbridge/internal/recorder"
 )
 
 // Protect wraps the handler of an MCP endpoint, that of
@@ -24,6 +25,11 @@ func (g *Guard) Protect(handler http.Handler) http.Handler {
 	return g.bridge.Protect(g.service, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r, end := g.calls.begin(r)
 		defer end()
+		// A server with an event store begins to write before it hands the
+		// message on; its status waits until the middleware has decided.
+		if r.Method == http.MethodPost {
+			recorder.FromContext(r.Context()).Hold()
+		}
 		if _, ok := interceptor.TokenInfoFromContext(r.Context()); ok {
 			introduced.ServeHTTP(w, r)
 			return

@@ -13,10 +13,16 @@ import (
 // Recorder holds the denial of one HTTP request. It is safe for concurrent use,
 // and its methods may be called on a nil Recorder, which holds nothing.
 type Recorder struct {
-	mu     sync.Mutex
-	denial *interceptor.ChallengeError
-	native bool
+	mu       sync.Mutex
+	denial   *interceptor.ChallengeError
+	native   bool
+	held     bool
+	released func()
 }
+
+// New returns a Recorder that calls released when the answer is no longer held
+// back.
+func New(released func()) *Recorder { return &Recorder{released: released} }
 
 type contextKey struct{}
 
@@ -68,4 +74,37 @@ func (r *Recorder) Denial() (denial *interceptor.ChallengeError, native bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.denial, r.native
+}
+
+// Hold keeps the answer back until [Recorder.Release], for servers that begin to
+// write before it is decided whether they may.
+func (r *Recorder) Hold() {
+	if r == nil {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.held = true
+}
+
+// Held reports whether the answer is kept back.
+func (r *Recorder) Held() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.held
+}
+
+// Release ends what Hold began. Whether the answer is the recorded denial is
+// settled for what was written so far.
+func (r *Recorder) Release() {
+	if r == nil {
+		return
+	}
+	r.mu.Lock()
+	held := r.held
+	r.held = false
+	r.mu.Unlock()
+	if held && r.released != nil {
+		r.released()
+	}
 }

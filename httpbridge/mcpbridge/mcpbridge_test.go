@@ -1,0 +1,466 @@
+package mcpbridge_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/drawbridge-rpc/drawbridge/authtest"
+	"github.com/drawbridge-rpc/drawbridge/httpbridge"
+	"github.com/drawbridge-rpc/drawbridge/httpbridge/mcpbridge"
+	"github.com/drawbridge-rpc/drawbridge/interceptor"
+	"github.com/drawbridge-rpc/drawbridge/internal/rpctest"
+	"github.com/drawbridge-rpc/drawbridge/policy"
+	"github.com/drawbridge-rpc/drawbridge/verifier"
+)
+
+const (
+	resource = "https://api.example.com/mcp"
+	door     = rpctest.GuardedService
+	realm    = `Bearer realm="` + door + `", resource_metadata="https://api.example.com/.well-known/oauth-protected-resource/mcp"`
+
+	unsaid = `"the access token lacks a scope that this operation needs"`
+)
+
+// mode is a way to run an MCP server.
+type mode struct {
+	name      string
+	stateless bool
+	json      bool
+	events    bool // with an event store, which writes the header early
+}
+
+var modes = []mode{
+	{name: "stateless JSON", stateless: true, json: true},
+	{name: "stateless SSE", stateless: true},
+	{name: "session JSON", json: true},
+	{name: "session SSE"},
+	{name: "session SSE with an event store", events: true},
+}
+
+// endpoint is an MCP server behind a guard.
+type endpoint struct {
+	url    string
+	issuer *authtest.Issuer
+
+	mu     sync.Mutex
+	called []string // what tools did, and for whom
+}
+
+func (e *endpoint) calls() string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	called := strings.Join(e.called, ", ")
+	e.called = nil
+	return called
+}
+
+func newAuthorizer(t *testing.T, issuer *authtest.Issuer, door policy.Rule) *interceptor.Authorizer {
+	t.Helper()
+	jwt, err := verifier.NewJWT(verifier.JWTConfig{Issuer: issuer.URL, Claims: []string{"tenant"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	authorizer, err := interceptor.New(interceptor.Config{
+		Resources: []interceptor.Resource{{Identifier: resource, AuthorizationServers: []string{issuer.URL}}},
+		Policy: policy.Policy{Services: map[string]policy.Service{
+			rpctest.GuardedService: {Rule: door, Methods: map[string]policy.Rule{
+				rpctest.Unary:  {Scopes: []string{"read"}},
+				rpctest.Client: {Scopes: []string{"read", "write"}},
+			}},
+			rpctest.PublicService: {Rule: policy.Rule{Public: true}},
+		}},
+		Verifier: jwt,
+		Logger:   slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return authorizer
+}
+
+func newEndpoint(t *testing.T, m mode, door policy.Rule) *endpoint {
+	t.Helper()
+	e := &endpoint{issuer: authtest.NewIssuer(t)}
+	authorizer := newAuthorizer(t, e.issuer, door)
+	bridge, err := httpbridge.New(authorizer, httpbridge.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	guard, err := mcpbridge.New(mcpbridge.Config{Bridge: bridge, Service: rpctest.GuardedService, Tools: map[string]string{
+		"look":  rpctest.Procedure(rpctest.GuardedService, rpctest.Unary),
+		"alter": rpctest.Procedure(rpctest.GuardedService, rpctest.Client),
+		"open":  rpctest.Procedure(rpctest.PublicService, rpctest.Unary),
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := mcp.NewServer(&mcp.Implementation{Name: "test", Version: "1"}, nil)
+	server.AddReceivingMiddleware(guard.Middleware())
+	for _, name := range []string{"look", "alter", "open", "unlisted"} {
+		mcp.AddTool(server, &mcp.Tool{Name: name}, e.tool(name, authorizer))
+	}
+	options := &mcp.StreamableHTTPOptions{Stateless: m.stateless, JSONResponse: m.json}
+	if m.events {
+		options.EventStore = mcp.NewMemoryEventStore(nil)
+	}
+	handler := mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return server }, options)
+	mux := http.NewServeMux()
+	mux.Handle("/mcp", guard.Protect(handler))
+	mux.Handle("/unguarded", handler)
+	e.url = rpctest.ServeHTTP(t, mux) + "/mcp"
+	return e
+}
+
+// tool notes who called it: as go-sdk tells, as the context tells, and whether
+// that caller may alter things.
+func (e *endpoint) tool(name string, authorizer *interceptor.Authorizer) mcp.ToolHandlerFor[struct{}, any] {
+	return func(ctx context.Context, req *mcp.CallToolRequest, _ struct{}) (*mcp.CallToolResult, any, error) {
+		who := "nobody"
+		if info := req.Extra.TokenInfo; info != nil {
+			who = fmt.Sprintf("%v of %v", info.Extra["sub"], info.Extra["tenant"])
+		}
+		if info, ok := interceptor.TokenInfoFromContext(ctx); ok {
+			who += " with " + strings.Join(info.Scopes, " ")
+		}
+		if authorizer.Check(ctx, rpctest.Procedure(rpctest.GuardedService, rpctest.Client)) == nil {
+			who += " who may alter"
+		}
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		e.called = append(e.called, name+" by "+who)
+		return &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: "done"}}}, nil, nil
+	}
+}
+
+func (e *endpoint) mint(scope string) string { return e.mintFor("ada", scope) }
+
+func (e *endpoint) mintFor(subject, scope string) string {
+	return e.issuer.Mint(authtest.Token{
+		Subject:  subject,
+		Audience: []string{resource},
+		Scope:    scope,
+		Claims:   map[string]any{"tenant": "acme"},
+	})
+}
+
+// reply is an HTTP answer.
+type reply struct {
+	status  int
+	header  http.Header
+	body    string
+	session string
+}
+
+// post sends a JSON-RPC message as an MCP client would.
+func (e *endpoint) post(t *testing.T, url, token, session, message string) reply {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, strings.NewReader(message))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Accept", "application/json, text/event-stream")
+	req.Header.Set("Mcp-Protocol-Version", "2025-11-25")
+	// The name under which a caller's own value must not count.
+	req.Header.Set("Drawbridge-Call", "guess")
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	if session != "" {
+		req.Header.Set("Mcp-Session-Id", session)
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return reply{res.StatusCode, res.Header, string(body), res.Header.Get("Mcp-Session-Id")}
+}
+
+// open opens a session, or does nothing for a stateless server.
+func (e *endpoint) open(t *testing.T, m mode, token string) string {
+	t.Helper()
+	if m.stateless {
+		return ""
+	}
+	got := e.post(t, e.url, token, "", `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"t","version":"1"}}}`)
+	if got.status != http.StatusOK || got.session == "" {
+		t.Fatalf("initialize: %+v", got)
+	}
+	if got := e.post(t, e.url, token, got.session, `{"jsonrpc":"2.0","method":"notifications/initialized"}`); got.status != http.StatusAccepted {
+		t.Fatalf("initialized: %+v", got)
+	}
+	return got.session
+}
+
+func callTool(name string) string {
+	return fmt.Sprintf(`{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":%q,"arguments":{}}}`, name)
+}
+
+func eachMode(t *testing.T, test func(t *testing.T, m mode)) {
+	t.Helper()
+	for _, m := range modes {
+		t.Run(m.name, func(t *testing.T) {
+			t.Parallel()
+			test(t, m)
+		})
+	}
+}
+
+// TestToolCalls: a denial is a real HTTP answer with the scopes of the tool, in
+// every mode, and a session goes on after it (MCP-2, MCP-3, MCP-4).
+func TestToolCalls(t *testing.T) {
+	t.Parallel()
+	eachMode(t, func(t *testing.T, m mode) {
+		e := newEndpoint(t, m, policy.Rule{Authenticated: true})
+		session := e.open(t, m, e.mint("read"))
+		for _, row := range []struct {
+			name, tool, token string
+			status            int
+			challenge, body   string
+			called            string
+		}{
+			{
+				"MCP-2 no token", "look", "", http.StatusUnauthorized,
+				realm, `{}`, "",
+			},
+			{
+				"MCP-2 bad token", "look", "bad", http.StatusUnauthorized,
+				realm + `, error="invalid_token", error_description="the access token is malformed, expired, revoked or not from a trusted issuer"`,
+				`{"error":"invalid_token","error_description":"the access token is malformed, expired, revoked or not from a trusted issuer","server":"` + door + `"}`, "",
+			},
+			{
+				"MCP-3 MCP-4 missing scopes", "alter", e.mint("read"), http.StatusForbidden,
+				realm + `, scope="read write", error="insufficient_scope", error_description=` + unsaid,
+				`{"error":"insufficient_scope","error_description":` + unsaid + `,"server":"` + door + `"}`, "",
+			},
+			{
+				"sufficient", "look", e.mint("read"), http.StatusOK,
+				"", "done", "look by ada of acme with read",
+			},
+			{
+				"stepped up in the same session", "alter", e.mint("read write"), http.StatusOK,
+				"", "done", "alter by ada of acme with read write who may alter",
+			},
+			{
+				"a tool without an entry", "unlisted", e.mint("read write"), http.StatusOK,
+				"", `unknown tool \"unlisted\"`, "",
+			},
+			{
+				"a tool that does not exist", "nonsense", e.mint("read write"), http.StatusOK,
+				"", `unknown tool \"nonsense\"`, "",
+			},
+		} {
+			got := e.post(t, e.url, row.token, session, callTool(row.tool))
+			if got.status != row.status || got.header.Get("Www-Authenticate") != row.challenge {
+				t.Errorf("%s: %d %v, want %d %q", row.name, got.status, got.header, row.status, row.challenge)
+			}
+			if row.challenge != "" && (got.body != row.body || got.header.Get("Content-Type") != "application/json") {
+				t.Errorf("%s: %q, want %q", row.name, got.body, row.body)
+			}
+			if !strings.Contains(got.body, row.body) {
+				t.Errorf("%s: %q, want %q in it", row.name, got.body, row.body)
+			}
+			if called := e.calls(); called != row.called {
+				t.Errorf("%s: called %q, want %q", row.name, called, row.called)
+			}
+		}
+	})
+}
+
+// TestSessionOwner: a session id is no credential, and a session belongs to
+// (issuer, subject, client) (MCP-10).
+func TestSessionOwner(t *testing.T) {
+	t.Parallel()
+	for _, m := range modes {
+		if m.stateless {
+			continue
+		}
+		t.Run(m.name, func(t *testing.T) {
+			t.Parallel()
+			e := newEndpoint(t, m, policy.Rule{Authenticated: true})
+			session := e.open(t, m, e.mint("read"))
+			for _, row := range []struct {
+				name, token string
+				status      int
+			}{
+				{"MCP-10 no token", "", http.StatusUnauthorized},
+				{"MCP-10 another subject", e.mintFor("eve", "read write"), http.StatusForbidden},
+				{"MCP-10 another client", e.issuer.Mint(authtest.Token{Subject: "ada", ClientID: "other", Audience: []string{resource}, Scope: "read write"}), http.StatusForbidden},
+				{"the owner", e.mint("read"), http.StatusOK},
+			} {
+				if got := e.post(t, e.url, row.token, session, callTool("look")); got.status != row.status {
+					t.Errorf("%s: %+v, want %d", row.name, got, row.status)
+				}
+			}
+			if called := e.calls(); called != "look by ada of acme with read" {
+				t.Errorf("called %q", called)
+			}
+		})
+	}
+}
+
+// TestStandaloneStream: the stream that a session listens on begins at once.
+func TestStandaloneStream(t *testing.T) {
+	t.Parallel()
+	for _, m := range modes {
+		if m.stateless {
+			continue
+		}
+		t.Run(m.name, func(t *testing.T) {
+			t.Parallel()
+			e := newEndpoint(t, m, policy.Rule{Authenticated: true})
+			session := e.open(t, m, e.mint("read"))
+			for _, row := range []struct {
+				name, token string
+				status      int
+			}{
+				{"MCP-10 no token", "", http.StatusUnauthorized},
+				{"MCP-10 another subject", e.mintFor("eve", "read"), http.StatusForbidden},
+				{"the owner", e.mint("read"), http.StatusOK},
+			} {
+				ctx, cancel := context.WithCancel(t.Context())
+				req, err := http.NewRequestWithContext(ctx, http.MethodGet, e.url, http.NoBody)
+				if err != nil {
+					t.Fatal(err)
+				}
+				req.Header.Set("Accept", "text/event-stream")
+				req.Header.Set("Mcp-Session-Id", session)
+				req.Header.Set("Authorization", "Bearer "+row.token)
+				if row.token == "" {
+					req.Header.Del("Authorization")
+				}
+				res, err := http.DefaultClient.Do(req)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if res.StatusCode != row.status {
+					t.Errorf("%s: %d, want %d", row.name, res.StatusCode, row.status)
+				}
+				cancel()
+				_ = res.Body.Close()
+			}
+		})
+	}
+}
+
+// TestAmbiguousJSON: what is decided about is what runs, whatever a message does
+// to its keys (CVE-2026-27896).
+func TestAmbiguousJSON(t *testing.T) {
+	t.Parallel()
+	messages := []string{
+		`{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"look","Name":"alter","arguments":{}}}`,
+		`{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"Name":"alter","name":"look","arguments":{}}}`,
+		`{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"look","name":"alter","arguments":{}}}`,
+		`{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"alter","name":"look","arguments":{}}}`,
+		`{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"look","arguments":{}},"Params":{"name":"alter","arguments":{}}}`,
+		`{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"look","arguments":{}},"params":{"name":"alter","arguments":{}}}`,
+		`{"jsonrpc":"2.0","id":7,"method":"ping","Method":"tools/call","params":{"name":"alter","arguments":{}}}`,
+		`{"jsonrpc":"2.0","id":7,"method":"ping","method":"tools/call","params":{"name":"alter","arguments":{}}}`,
+		`{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"na\u006de":"alter","arguments":{}}}`,
+		`{"jsonrpc":"2.0","id":7,"method":"tools\/call","params":{"name":"\u0061lter","arguments":{}}}`,
+	}
+	eachMode(t, func(t *testing.T, m mode) {
+		e := newEndpoint(t, m, policy.Rule{Authenticated: true})
+		session := e.open(t, m, e.mint("read"))
+		for _, message := range messages {
+			got := e.post(t, e.url, e.mint("read"), session, message)
+			if called := e.calls(); strings.Contains(called, "alter by") {
+				t.Errorf("%s\ncalled %q (%d %s)", message, called, got.status, got.body)
+			}
+		}
+	})
+}
+
+// TestPublicDoor: the endpoint is open, and each tool asks for itself.
+func TestPublicDoor(t *testing.T) {
+	t.Parallel()
+	eachMode(t, func(t *testing.T, m mode) {
+		e := newEndpoint(t, m, policy.Rule{Public: true})
+		session := e.open(t, m, "")
+		for _, row := range []struct {
+			name, tool, token string
+			status            int
+			challenge         string
+			called            string
+		}{
+			{"public tool", "open", "", http.StatusOK, "", "open by nobody"},
+			{"MCP-2 no token", "look", "", http.StatusUnauthorized, realm + `, scope="read"`, ""},
+			{"sufficient", "look", e.mint("read"), http.StatusOK, "", "look by ada of acme with read"},
+			{"MCP-3 missing scopes", "alter", e.mint("read"), http.StatusForbidden, realm + `, scope="read write", error="insufficient_scope", error_description=` + unsaid, ""},
+			{"nobody again", "open", "", http.StatusOK, "", "open by nobody"},
+		} {
+			got := e.post(t, e.url, row.token, session, callTool(row.tool))
+			if got.status != row.status || got.header.Get("Www-Authenticate") != row.challenge {
+				t.Errorf("%s: %d %v, want %d %q", row.name, got.status, got.header, row.status, row.challenge)
+			}
+			if called := e.calls(); called != row.called {
+				t.Errorf("%s: called %q, want %q", row.name, called, row.called)
+			}
+		}
+	})
+}
+
+// TestAroundTheGuard: the middleware alone lets no tool call in, whatever header
+// it comes with.
+func TestAroundTheGuard(t *testing.T) {
+	t.Parallel()
+	e := newEndpoint(t, modes[0], policy.Rule{Public: true})
+	for _, tool := range []string{"open", "look", "alter", "unlisted"} {
+		got := e.post(t, strings.Replace(e.url, "/mcp", "/unguarded", 1), e.mint("read write"), "", callTool(tool))
+		var answer struct {
+			Error *struct {
+				Message string `json:"message"`
+			} `json:"error"`
+		}
+		if err := json.Unmarshal([]byte(got.body), &answer); err != nil || answer.Error == nil {
+			t.Errorf("%s: %+v, want an error", tool, got)
+		}
+		if called := e.calls(); called != "" {
+			t.Errorf("called %q", called)
+		}
+	}
+}
+
+// TestNewReportsEverything: a configuration with three mistakes reports three.
+func TestNewReportsEverything(t *testing.T) {
+	t.Parallel()
+	if _, err := mcpbridge.New(mcpbridge.Config{}); err == nil {
+		t.Error("a zero Config passes")
+	}
+	bridge, err := httpbridge.New(newAuthorizer(t, authtest.NewIssuer(t), policy.Rule{}), httpbridge.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = mcpbridge.New(mcpbridge.Config{Bridge: bridge, Service: rpctest.GuardedService, Tools: map[string]string{
+		"b": "drawbridge.test.v1.GuardedService/Unary",
+		"a": rpctest.Procedure(rpctest.NowhereService, rpctest.Unary),
+		"c": rpctest.Procedure(rpctest.GuardedService, rpctest.Unary),
+	}})
+	if err == nil {
+		t.Fatal("three mistakes pass")
+	}
+	got := strings.Split(err.Error(), "\n")
+	want := []string{`Service: "drawbridge.test.v1.GuardedService"`, `Tools["a"]`, `Tools["b"]`}
+	if len(got) != len(want) {
+		t.Fatalf("%d faults: %v", len(got), got)
+	}
+	for i := range want {
+		if !strings.Contains(got[i], want[i]) {
+			t.Errorf("fault %d is %q, want %q in it", i, got[i], want[i])
+		}
+	}
+}

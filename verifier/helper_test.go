@@ -1,0 +1,156 @@
+package verifier_test
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/drawbridge-rpc/drawbridge/authtest"
+	"github.com/drawbridge-rpc/drawbridge/interceptor"
+	"github.com/drawbridge-rpc/drawbridge/verifier"
+)
+
+const (
+	api      = "https://api.example.com"
+	interval = 15 * time.Minute // the default of JWTConfig.RefreshInterval
+)
+
+// A clock stands still unless it is moved.
+type clock struct{ nanos atomic.Int64 }
+
+func newClock() *clock {
+	c := new(clock)
+	c.nanos.Store(time.Now().Truncate(time.Second).UnixNano())
+	return c
+}
+
+func (c *clock) Now() time.Time          { return time.Unix(0, c.nanos.Load()) }
+func (c *clock) Advance(d time.Duration) { c.nanos.Add(int64(d)) }
+
+// A fixture is an issuer, and a verifier for it, with one clock.
+type fixture struct {
+	*clock
+	issuer   *authtest.Issuer
+	verifier *verifier.JWT
+}
+
+func newFixture(t testing.TB, config verifier.JWTConfig, algorithms ...string) *fixture {
+	t.Helper()
+	f := &fixture{clock: newClock(), issuer: authtest.NewIssuer(t, algorithms...)}
+	config.Issuer = f.issuer.URL
+	v, err := verifier.NewJWTAt(config, f.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.verifier = v
+	return f
+}
+
+// mint returns a good token for an hour, except for what alter does to it.
+func (f *fixture) mint(alter ...func(*authtest.Token)) string {
+	token := authtest.Token{
+		Audience: []string{api},
+		Scope:    "inventory:read",
+		IssuedAt: f.Now(),
+		Lifetime: 100 * time.Hour,
+	}
+	for _, a := range alter {
+		a(&token)
+	}
+	return f.issuer.Mint(token)
+}
+
+func claim(name string, value any) func(*authtest.Token) {
+	return func(t *authtest.Token) { set(&t.Claims, name, value) }
+}
+
+func parameter(name string, value any) func(*authtest.Token) {
+	return func(t *authtest.Token) { set(&t.Header, name, value) }
+}
+
+func algorithm(name string) func(*authtest.Token) {
+	return func(t *authtest.Token) { t.Algorithm = name }
+}
+
+func forged(t *authtest.Token) { t.Forged = true }
+
+func set(m *map[string]any, name string, value any) {
+	if *m == nil {
+		*m = make(map[string]any)
+	}
+	(*m)[name] = value
+}
+
+func (f *fixture) verify(t testing.TB, token string) (*interceptor.TokenInfo, error) {
+	t.Helper()
+	info, err := f.verifier.VerifyToken(t.Context(), token)
+	checkResult(t, token, info, err)
+	return info, err
+}
+
+// checkResult holds for every answer: a token or an error of one class, which
+// does not hold the token.
+func checkResult(t testing.TB, token string, info *interceptor.TokenInfo, err error) {
+	t.Helper()
+	if (info == nil) == (err == nil) {
+		t.Fatalf("info %v and error %v", info, err)
+	}
+	if err == nil {
+		return
+	}
+	if errors.Is(err, interceptor.ErrInvalidToken) == errors.Is(err, interceptor.ErrUnavailable) {
+		t.Errorf("error is not of exactly one class: %v", err)
+	}
+	for segment := range strings.SplitSeq(token, ".") {
+		if len(segment) > 20 && strings.Contains(err.Error(), segment) {
+			t.Errorf("error holds a part of the token: %v", err)
+		}
+	}
+}
+
+func (f *fixture) accepts(t testing.TB, token string) {
+	t.Helper()
+	if _, err := f.verify(t, token); err != nil {
+		t.Errorf("refused: %v", err)
+	}
+}
+
+func (f *fixture) refuses(t testing.TB, token string, class error) {
+	t.Helper()
+	if _, err := f.verify(t, token); !errors.Is(err, class) {
+		t.Errorf("got %v, want %v", err, class)
+	}
+}
+
+// fetches checks how many key-set requests do causes.
+func (f *fixture) fetches(t testing.TB, want int, do func()) {
+	t.Helper()
+	before := f.issuer.KeySetRequests()
+	do()
+	f.verifier.AwaitFetch()
+	if got := f.issuer.KeySetRequests() - before; got != want {
+		t.Errorf("%d key-set requests, want %d", got, want)
+	}
+}
+
+// editKeySet makes the issuer serve its key set with changes to each key.
+func (f *fixture) editKeySet(t testing.TB, edit func(key map[string]any)) {
+	t.Helper()
+	var set struct {
+		Keys []map[string]any `json:"keys"`
+	}
+	if err := json.Unmarshal(f.issuer.KeySet(), &set); err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range set.Keys {
+		edit(key)
+	}
+	document, err := json.Marshal(set)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.issuer.HandleKeySet(authtest.Answer(200, "application/json", string(document)))
+}

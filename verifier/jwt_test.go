@@ -1,0 +1,418 @@
+package verifier_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/drawbridge-rpc/drawbridge/authtest"
+	"github.com/drawbridge-rpc/drawbridge/interceptor"
+	"github.com/drawbridge-rpc/drawbridge/verifier"
+)
+
+func TestTokenInfo(t *testing.T) {
+	f := newFixture(t, verifier.JWTConfig{Claims: []string{"tenant", "realm_access", "absent"}})
+	token := f.mint(
+		claim("aud", []string{api, "https://other.example.com"}),
+		claim("scope", "inventory:read inventory:write"),
+		claim("tenant", "acme"),
+		claim("realm_access", map[string]any{"roles": []string{"clerk"}}),
+	)
+	got, err := f.verify(t, token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &interceptor.TokenInfo{
+		Issuer:   f.issuer.URL,
+		Subject:  "user-1",
+		ClientID: "client-1",
+		Audience: []string{api, "https://other.example.com"},
+		Scopes:   []string{"inventory:read", "inventory:write"},
+		Expiry:   f.Now().Add(100*time.Hour + 30*time.Second).UTC(),
+		Claims:   map[string]any{"tenant": "acme", "realm_access": map[string]any{"roles": []any{"clerk"}}},
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+	again, err := f.verify(t, token)
+	if err != nil || again != got {
+		t.Errorf("the second call returned %p and %v, want the same %p", again, err, got)
+	}
+}
+
+func TestAccepted(t *testing.T) {
+	wide := verifier.JWTConfig{AcceptTypeJWT: true}
+	for _, row := range []struct {
+		name   string
+		config verifier.JWTConfig
+		alter  func(*authtest.Token)
+	}{
+		{"R9068-4.a at+jwt", verifier.JWTConfig{}, parameter("typ", "at+jwt")},
+		{"R9068-4.a full media type", verifier.JWTConfig{}, parameter("typ", "application/at+jwt")},
+		{"R9068-4.a media types have no case", verifier.JWTConfig{}, parameter("typ", "at+JWT")},
+		{"R9068-4.a at+jwt with the option", wide, parameter("typ", "at+jwt")},
+		{"R9068-4.a JWT with the option", wide, parameter("typ", "JWT")},
+		{"R9068-4.a no typ with the option", wide, parameter("typ", authtest.Omit)},
+		{"R9068-4.b aud array", verifier.JWTConfig{}, claim("aud", []string{api, "x"})},
+		{"R9068-4.b exp with a fraction", verifier.JWTConfig{}, claim("exp", float64(time.Now().Unix())+3600.5)},
+		{"R9068-2.2 no client_id", verifier.JWTConfig{}, claim("client_id", authtest.Omit)},
+		{"R9068-2.2 no iat", verifier.JWTConfig{}, claim("iat", authtest.Omit)},
+		{"R9068-2.2 no jti", verifier.JWTConfig{}, claim("jti", authtest.Omit)},
+		{"no scope", verifier.JWTConfig{}, claim("scope", authtest.Omit)},
+		{"Keycloak: typ Bearer among the claims", wide, claim("typ", "Bearer")},
+		{"Cognito: token_use access", wide, claim("token_use", "access")},
+		{"claim names have a case", verifier.JWTConfig{}, claim("Nonce", "x")},
+		{"unknown header parameter", verifier.JWTConfig{}, parameter("x5t", "abc")},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			f := newFixture(t, row.config)
+			f.accepts(t, f.mint(row.alter))
+		})
+	}
+}
+
+// TestRefusedEarly has the faults that are seen without the signature. They must
+// cost no fetch, whatever the flood.
+func TestRefusedEarly(t *testing.T) {
+	year := float64(365 * 24 * 3600)
+	now := float64(time.Now().Unix())
+	for _, row := range []struct {
+		name   string
+		alter  func(*authtest.Token)
+		reason string
+	}{
+		{"R8725-3.1 HS256 with the public key", algorithm("HS256"), "alg"},
+		{"R8725-3.1 algorithm off the list", parameter("alg", "ES512"), "alg"},
+		{"R8725-3.1 algorithm missing", parameter("alg", authtest.Omit), "alg"},
+		{"R8725-3.1 algorithm null", parameter("alg", nil), "alg"},
+		{"R8725-3.1 algorithm in another case", parameter("alg", "es256"), "alg"},
+		{"R8725-3.2 none", func(t *authtest.Token) { t.Algorithm = "none" }, "segment"},
+		{"R8725-3.2 none with a signature", parameter("alg", "none"), "alg"},
+		{"R8725-3.2 None with a signature", parameter("alg", "None"), "alg"},
+		{"R8725-3.8 foreign issuer", claim("iss", "https://evil.example.com"), "iss"},
+		{"R8725-3.9 aud missing", claim("aud", authtest.Omit), "aud is missing"},
+		{"R8725-3.9 aud empty", claim("aud", ""), "aud is empty"},
+		{"R8725-3.9 aud empty array", claim("aud", []string{}), "aud is empty"},
+		{"R8725-3.9 aud array with an empty string", claim("aud", []string{api, ""}), "aud is empty"},
+		{"R8725-3.9 aud null", claim("aud", nil), "aud"},
+		{"R8725-3.9 aud number", claim("aud", 1), "aud"},
+		{"R8725-3.9 aud array with a number", claim("aud", []any{api, 1}), "aud"},
+		{"R7515-4.1.11 crit", parameter("crit", []string{"exp"}), "crit"},
+		{"R7515-4.1.11 crit empty", parameter("crit", []string{}), "crit"},
+		{"R7515-4.1.11 crit null", parameter("crit", nil), "crit"},
+		{"R7797-6 b64", parameter("b64", true), "b64"},
+		{"R9068-4.a typ JWT", parameter("typ", "JWT"), "typ"},
+		{"R9068-4.a typ missing", parameter("typ", authtest.Omit), "typ"},
+		{"R9068-4.a typ number", parameter("typ", 1), "typ"},
+		{"R9068-4.b iss missing", claim("iss", authtest.Omit), "iss"},
+		{"R9068-4.b iss number", claim("iss", 7), "iss"},
+		{"R9068-4.b exp missing", claim("exp", authtest.Omit), "exp is missing"},
+		{"R9068-4.b exp null", claim("exp", nil), "exp"},
+		{"R9068-4.b exp string", claim("exp", "4102444800"), "exp"},
+		{"R9068-4.b exp negative", claim("exp", -1), "exp"},
+		{"R9068-4.b exp in milliseconds", claim("exp", 4102444800000), "exp"},
+		{"R9068-4.b exp beyond float64", claim("exp", json.Number("1e400")), "exp"},
+		{"R9068-4.b expired", claim("exp", now-year), "expired"},
+		{"R9068-4.b nbf in the future", claim("nbf", now+year), "nbf"},
+		{"R9068-4.b nbf string", claim("nbf", "0"), "nbf"},
+		{"R9068-4.b iat in the future", claim("iat", now+year), "iat"},
+		{"R9068-4.b iat null", claim("iat", nil), "iat"},
+		{"R9068-2.2 sub missing", claim("sub", authtest.Omit), "sub"},
+		{"R9068-2.2 sub empty", claim("sub", ""), "sub"},
+		{"R9068-2.2 sub number", claim("sub", 1), "sub"},
+		{"client_id number", claim("client_id", 1), "client_id"},
+		{"scope number", claim("scope", 1), "scope"},
+		{"scope array with a number", claim("scope", []any{"a", 1}), "scope"},
+		{"R9449-7.2 DPoP-bound", claim("cnf", map[string]any{"jkt": "x"}), "cnf"},
+		{"R8705-3 bound to a certificate", claim("cnf", map[string]any{"x5t#S256": "x"}), "cnf"},
+		{"R9449-7.2 cnf null", claim("cnf", nil), "cnf"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			f := newFixture(t, verifier.JWTConfig{})
+			f.fetches(t, 0, func() {
+				_, err := f.verify(t, f.mint(row.alter))
+				if !errors.Is(err, interceptor.ErrInvalidToken) || !strings.Contains(err.Error(), row.reason) {
+					t.Errorf("got %v, want an invalid token because of %s", err, row.reason)
+				}
+			})
+			if n := f.issuer.DiscoveryRequests(); n != 0 {
+				t.Errorf("%d discovery requests", n)
+			}
+		})
+	}
+}
+
+// TestOtherKinds has tokens of the same issuer, with the same key, that are no
+// access tokens. With AcceptTypeJWT their typ does not tell.
+func TestOtherKinds(t *testing.T) {
+	for _, row := range []struct {
+		name  string
+		alter func(*authtest.Token)
+	}{
+		{"R9068-4.a ID token, nonce", claim("nonce", "n-0S6_WzA2Mj")},
+		{"R9068-4.a ID token, at_hash", claim("at_hash", "77QmUPtjPfzWtF2AnpK9RQ")},
+		{"R9068-4.a ID token, c_hash", claim("c_hash", "LDktKdoQak3Pk0cnXxCltA")},
+		{"R9068-4.a ID token, s_hash", claim("s_hash", "LDktKdoQak3Pk0cnXxCltA")},
+		{"R9068-4.a logout token", claim("events", map[string]any{"http://schemas.openid.net/event/backchannel-logout": map[string]any{}})},
+		{"R9068-4.a ID token of Keycloak", claim("typ", "ID")},
+		{"R9068-4.a refresh token of Keycloak", claim("typ", "Refresh")},
+		{"R9068-4.a ID token of Cognito", claim("token_use", "id")},
+	} {
+		for _, typ := range []string{"JWT", "at+jwt"} {
+			t.Run(row.name+" as "+typ, func(t *testing.T) {
+				f := newFixture(t, verifier.JWTConfig{AcceptTypeJWT: true})
+				f.refuses(t, f.mint(row.alter, parameter("typ", typ)), interceptor.ErrInvalidToken)
+			})
+		}
+	}
+	for _, typ := range []string{"logout+jwt", "dpop+jwt", "secevent+jwt", "JOSE"} {
+		t.Run("R9068-4.a typ "+typ, func(t *testing.T) {
+			f := newFixture(t, verifier.JWTConfig{AcceptTypeJWT: true})
+			f.refuses(t, f.mint(parameter("typ", typ)), interceptor.ErrInvalidToken)
+		})
+	}
+}
+
+func TestSignature(t *testing.T) {
+	for _, name := range []string{"ES256", "RS256", "EdDSA"} {
+		f := newFixture(t, verifier.JWTConfig{}, name)
+		good := f.mint()
+		t.Run(name, func(t *testing.T) {
+			f.accepts(t, good)
+			f.Advance(time.Minute) // no cool-down hides a fetch
+			f.fetches(t, 0, func() {
+				f.refuses(t, authtest.Tamper(good), interceptor.ErrInvalidToken)
+				f.refuses(t, f.mint(forged), interceptor.ErrInvalidToken)
+				f.refuses(t, swapClaims(good, f.mint(claim("sub", "root"))), interceptor.ErrInvalidToken)
+			})
+		})
+	}
+}
+
+// swapClaims puts the claims of another token under the signature of this one.
+func swapClaims(token, other string) string {
+	a, b := strings.Split(token, "."), strings.Split(other, ".")
+	return a[0] + "." + b[1] + "." + a[2]
+}
+
+// TestKeysInToken proves R8725-3.8 and R8725-3.10: a token that brings its own
+// key, or says where to find it, is judged by the keys of the issuer.
+func TestKeysInToken(t *testing.T) {
+	attacker := authtest.NewIssuer(t)
+	var set struct{ Keys []any }
+	if err := json.Unmarshal(attacker.KeySet(), &set); err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range []struct {
+		name  string
+		value any
+	}{
+		{"jku", attacker.URL + "/keys"},
+		{"x5u", attacker.URL + "/keys"},
+		{"jwk", set.Keys[0]},
+		{"x5c", []string{"MIIB"}},
+		{"iss", attacker.URL},
+	} {
+		t.Run("R8725-3.10 "+row.name, func(t *testing.T) {
+			f := newFixture(t, verifier.JWTConfig{})
+			token := attacker.Mint(authtest.Token{
+				Audience: []string{api},
+				Claims:   map[string]any{"iss": f.issuer.URL},
+				Header:   map[string]any{row.name: row.value},
+			})
+			f.refuses(t, token, interceptor.ErrInvalidToken)
+		})
+	}
+	t.Run("R8725-3.8 the key of another issuer under the same id", func(t *testing.T) {
+		f := newFixture(t, verifier.JWTConfig{})
+		token := attacker.Mint(authtest.Token{Audience: []string{api}, Claims: map[string]any{"iss": f.issuer.URL}})
+		f.refuses(t, token, interceptor.ErrInvalidToken)
+	})
+	if n := attacker.KeySetRequests() + attacker.DiscoveryRequests(); n != 0 {
+		t.Errorf("the attacker was asked %d times", n)
+	}
+}
+
+func TestMalformed(t *testing.T) {
+	f := newFixture(t, verifier.JWTConfig{})
+	good := f.mint()
+	segments := strings.Split(good, ".")
+	header, claims := `{"alg":"ES256","typ":"at+jwt"}`, `{"iss":"`+f.issuer.URL+`"}`
+	for _, row := range []struct{ name, token string }{
+		{"empty", ""},
+		{"one dot", "."},
+		{"two dots", ".."},
+		{"two segments", segments[0] + "." + segments[1]},
+		{"four segments", good + ".x"},
+		{"five segments (JWE)", good + ".x.y"},
+		{"CVE-2025-30204 dot flood", strings.Repeat(".", 16<<10)},
+		{"CVE-2025-27144 too long", strings.Repeat("a", 16<<10+1)},
+		{"too long but good", good + strings.Repeat(" ", 16<<10)},
+		{"leading space", " " + good},
+		{"line break at the end", good + "\n"},
+		{"line break inside", segments[0][:4] + "\n" + segments[0][4:] + "." + segments[1] + "." + segments[2]},
+		{"padding", good + "=="},
+		{"standard alphabet", segments[0] + "." + segments[1] + ".+/" + segments[2][2:]},
+		{"bits at the end of the signature that mean nothing", good[:len(good)-1] + nextLetter(good[len(good)-1])},
+		{"header not decodable", "a." + segments[1] + "." + segments[2]},
+		{"claims not decodable", segments[0] + ".a." + segments[2]},
+		{"JSON serialization", `{"payload":"` + segments[1] + `","protected":"` + segments[0] + `","signature":"` + segments[2] + `"}`},
+		{"header is not JSON", f.issuer.Sign("x", claims)},
+		{"header is an array", f.issuer.Sign("[]", claims)},
+		{"header is null", f.issuer.Sign("null", claims)},
+		{"claims are not JSON", f.issuer.Sign(header, "x")},
+		{"claims are an array", f.issuer.Sign(header, "[]")},
+		{"claims are null", f.issuer.Sign(header, "null")},
+		{"claims have a tail", f.issuer.Sign(header, claims+"{}")},
+		{"claims nested deeply", f.issuer.Sign(header, strings.Repeat("[", 8000))},
+		{"R7519-4 alg twice", f.issuer.Sign(`{"alg":"none","alg":"ES256","typ":"at+jwt"}`, claims)},
+		{"R7519-4 iss twice", f.issuer.Sign(header, `{"iss":"https://evil.example.com",`+claims[1:])},
+		{"R7519-4 iss twice, once escaped", f.issuer.Sign(header, `{"\u0069ss":"https://evil.example.com",`+claims[1:])},
+		{"R7515-4.1.4 kid is a number", f.mint(parameter("kid", 1))},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			f.refuses(t, row.token, interceptor.ErrInvalidToken)
+		})
+	}
+}
+
+// nextLetter returns the letter of base64url that differs in the last bit only,
+// for 64-byte signatures one of the four bits that are not used.
+func nextLetter(c byte) string { return string(rune(c + 1)) }
+
+// TestClaimNames proves that names match in their exact case (CVE-2026-27896).
+func TestClaimNames(t *testing.T) {
+	f := newFixture(t, verifier.JWTConfig{})
+	info, err := f.verify(t, f.mint(
+		claim("Scope", "admin"), claim("SCOPE", "admin"), claim("AUD", "https://other.example.com"),
+		claim("Sub", "root"), claim("EXP", 1), claim("Iss", "https://evil.example.com"),
+	))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info.Subject != "user-1" || info.Scopes[0] != "inventory:read" || info.Audience[0] != api {
+		t.Errorf("other names took effect: %+v", info)
+	}
+	f.refuses(t, f.mint(claim("aud", authtest.Omit), claim("AUD", api)), interceptor.ErrInvalidToken)
+}
+
+func TestScopes(t *testing.T) {
+	scopes := func(alter ...func(*authtest.Token)) []func(*authtest.Token) {
+		return append([]func(*authtest.Token){claim("scope", authtest.Omit)}, alter...)
+	}
+	for _, row := range []struct {
+		name   string
+		claims []string
+		token  []func(*authtest.Token)
+		want   []string
+	}{
+		{"absent", nil, scopes(), nil},
+		{"empty", nil, scopes(claim("scope", "")), []string{}},
+		{"string", nil, scopes(claim("scope", "a b")), []string{"a", "b"}},
+		{"spaces in excess", nil, scopes(claim("scope", " a  b ")), []string{"a", "b"}},
+		{"array", nil, scopes(claim("scope", []string{"a", "b"})), []string{"a", "b"}},
+		{"scp string", nil, scopes(claim("scp", "a b")), []string{"a", "b"}},
+		{"scp array", nil, scopes(claim("scp", []string{"a", "b"})), []string{"a", "b"}},
+		{"scope wins", nil, scopes(claim("scope", "a"), claim("scp", "b")), []string{"a"}},
+		{"an empty scope wins too", nil, scopes(claim("scope", ""), claim("scp", "b")), []string{}},
+		{"configured claim", []string{"permissions"}, scopes(claim("scope", "a"), claim("permissions", []string{"b"})), []string{"b"}},
+		{"R6749-3.3 a tab is no separator", nil, scopes(claim("scope", "a\tb c")), []string{"c"}},
+		{"R6749-3.3 no scope tokens", nil, scopes(claim("scope", []string{"a b", "", "ü", `q"`, `\`, "c"})), []string{"c"}},
+		{"R6749-3.3 one element with a space", nil, scopes(claim("scope", []string{"a b"})), []string{}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			f := newFixture(t, verifier.JWTConfig{ScopeClaims: row.claims})
+			info, err := f.verify(t, f.mint(row.token...))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !reflect.DeepEqual(info.Scopes, row.want) {
+				t.Errorf("got %q, want %q", info.Scopes, row.want)
+			}
+		})
+	}
+}
+
+func TestClientID(t *testing.T) {
+	for _, row := range []struct {
+		name          string
+		clientID, azp any
+		want          string
+	}{
+		{"client_id", "a", authtest.Omit, "a"},
+		{"azp (Keycloak, Entra)", authtest.Omit, "b", "b"},
+		{"client_id wins", "a", "b", "a"},
+		{"neither", authtest.Omit, authtest.Omit, ""},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			f := newFixture(t, verifier.JWTConfig{})
+			info, err := f.verify(t, f.mint(claim("client_id", row.clientID), claim("azp", row.azp)))
+			if err != nil || info.ClientID != row.want {
+				t.Errorf("got %+v and %v, want %q", info, err, row.want)
+			}
+		})
+	}
+}
+
+// TestLeeway proves the bounds of R9068-4.b to the nanosecond.
+func TestLeeway(t *testing.T) {
+	const leeway = 10 * time.Second
+	for _, row := range []struct {
+		name   string
+		claim  string
+		offset time.Duration // of the claim, from now
+		want   error
+	}{
+		{"R9068-4.b exp just before the end of the leeway", "exp", -9 * time.Second, nil},
+		{"R9068-4.b exp at the end of the leeway", "exp", -leeway, interceptor.ErrInvalidToken},
+		{"R9068-4.b nbf at the end of the leeway", "nbf", leeway, nil},
+		{"R9068-4.b nbf after the leeway", "nbf", leeway + time.Second, interceptor.ErrInvalidToken},
+		{"R9068-4.b iat at the end of the leeway", "iat", leeway, nil},
+		{"R9068-4.b iat after the leeway", "iat", leeway + time.Second, interceptor.ErrInvalidToken},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			f := newFixture(t, verifier.JWTConfig{Leeway: leeway})
+			token := f.mint(claim(row.claim, f.Now().Add(row.offset).Unix()))
+			if _, err := f.verify(t, token); !errors.Is(err, row.want) {
+				t.Errorf("got %v, want %v", err, row.want)
+			}
+		})
+	}
+}
+
+// TestExpiryOfKnownToken proves that a remembered token ends with its exp.
+func TestExpiryOfKnownToken(t *testing.T) {
+	f := newFixture(t, verifier.JWTConfig{Leeway: time.Second})
+	token := f.mint(func(t *authtest.Token) { t.Lifetime = time.Minute })
+	info, err := f.verify(t, token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Advance(info.Expiry.Sub(f.Now()) - 1)
+	f.accepts(t, token)
+	f.Advance(1)
+	f.refuses(t, token, interceptor.ErrInvalidToken)
+}
+
+// TestCancelledBefore proves that a known token needs no context.
+func TestCancelledBefore(t *testing.T) {
+	f := newFixture(t, verifier.JWTConfig{})
+	token := f.mint()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	f.issuer.Down()
+	if _, err := f.verifier.VerifyToken(ctx, token); !errors.Is(err, interceptor.ErrUnavailable) {
+		t.Errorf("unknown token: got %v", err)
+	}
+	f.issuer.Up()
+	f.verifier.AwaitFetch()
+	f.Advance(time.Second)
+	f.accepts(t, token)
+	if _, err := f.verifier.VerifyToken(ctx, token); err != nil {
+		t.Errorf("known token: got %v", err)
+	}
+}

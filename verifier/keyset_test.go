@@ -1,0 +1,448 @@
+package verifier_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/drawbridge-rpc/drawbridge/authtest"
+	"github.com/drawbridge-rpc/drawbridge/interceptor"
+	"github.com/drawbridge-rpc/drawbridge/verifier"
+)
+
+const coolDown = time.Second
+
+// inAllCalls runs do concurrently and waits for the end of all.
+func inAllCalls(n int, do func(i int)) {
+	var group sync.WaitGroup
+	for i := range n {
+		group.Go(func() { do(i) })
+	}
+	group.Wait()
+}
+
+func unknownKey(i int) func(*authtest.Token) {
+	return parameter("kid", fmt.Sprintf("unknown-%d", i))
+}
+
+func TestNoFetchBeforeTheFirstToken(t *testing.T) {
+	f := newFixture(t, verifier.JWTConfig{})
+	f.fetches(t, 0, func() {})
+	f.fetches(t, 1, func() { f.accepts(t, f.mint()) })
+	if n := f.issuer.DiscoveryRequests(); n != 1 {
+		t.Errorf("%d discovery requests", n)
+	}
+}
+
+func TestOneFetchForAll(t *testing.T) {
+	f := newFixture(t, verifier.JWTConfig{})
+	arrived, release := f.issuer.HoldKeySet()
+	f.fetches(t, 1, func() {
+		go func() {
+			<-arrived
+			release()
+		}()
+		inAllCalls(50, func(int) { f.accepts(t, f.mint()) })
+	})
+}
+
+// TestCancelledCaller proves that a caller who gives up gets an answer at once,
+// and that those who share the fetch get theirs.
+func TestCancelledCaller(t *testing.T) {
+	f := newFixture(t, verifier.JWTConfig{})
+	token := f.mint()
+	arrived, release := f.issuer.HoldKeySet()
+	f.fetches(t, 1, func() {
+		ctx, cancel := context.WithCancel(t.Context())
+		first := make(chan error)
+		go func() {
+			_, err := f.verifier.VerifyToken(ctx, token)
+			first <- err
+		}()
+		<-arrived // so the fetch is the one of the first caller
+		second := make(chan error)
+		go func() {
+			_, err := f.verifier.VerifyToken(t.Context(), token)
+			second <- err
+		}()
+		cancel()
+		if err := <-first; !errors.Is(err, interceptor.ErrUnavailable) || !errors.Is(err, context.Canceled) {
+			t.Errorf("cancelled caller: got %v", err)
+		}
+		release()
+		if err := <-second; err != nil {
+			t.Errorf("the other caller: got %v", err)
+		}
+	})
+}
+
+// TestFloodOfUnknownKeys proves that invented key ids cost one fetch a second,
+// and that good tokens do not suffer.
+func TestFloodOfUnknownKeys(t *testing.T) {
+	f := newFixture(t, verifier.JWTConfig{})
+	f.accepts(t, f.mint())
+	flood := func() {
+		inAllCalls(200, func(i int) { f.refuses(t, f.mint(unknownKey(i), forged), interceptor.ErrInvalidToken) })
+	}
+	f.fetches(t, 0, flood) // within the cool-down of the first fetch
+	for range 3 {
+		f.Advance(coolDown)
+		f.fetches(t, 1, flood)
+		f.fetches(t, 0, func() { f.accepts(t, f.mint()) })
+	}
+}
+
+func TestNewKey(t *testing.T) {
+	f := newFixture(t, verifier.JWTConfig{})
+	f.accepts(t, f.mint())
+	f.issuer.RotateKeys()
+	token := f.mint()
+	f.fetches(t, 0, func() { f.refuses(t, token, interceptor.ErrInvalidToken) })
+	f.Advance(coolDown)
+	f.fetches(t, 1, func() { f.accepts(t, token) })
+}
+
+func TestIssuerDownAtStart(t *testing.T) {
+	f := newFixture(t, verifier.JWTConfig{Logger: slog.New(slog.DiscardHandler)})
+	token := f.mint()
+	f.issuer.Down()
+	f.refuses(t, token, interceptor.ErrUnavailable)
+	f.issuer.Up()
+	f.fetches(t, 0, func() { f.refuses(t, token, interceptor.ErrUnavailable) }) // nobody waits in the cool-down
+	f.Advance(coolDown)
+	f.fetches(t, 1, func() { f.accepts(t, token) })
+}
+
+func TestIssuerDownLater(t *testing.T) {
+	f := newFixture(t, verifier.JWTConfig{Logger: slog.New(slog.DiscardHandler)})
+	f.accepts(t, f.mint())
+	f.issuer.Down()
+	f.Advance(coolDown)
+	// The key may be new, and we cannot tell.
+	f.refuses(t, f.mint(unknownKey(1)), interceptor.ErrUnavailable)
+	f.refuses(t, f.mint(unknownKey(2)), interceptor.ErrUnavailable)
+	f.accepts(t, f.mint())
+	f.refuses(t, f.mint(forged), interceptor.ErrInvalidToken)
+	f.issuer.Up()
+	f.Advance(coolDown)
+	f.refuses(t, f.mint(unknownKey(3)), interceptor.ErrInvalidToken)
+}
+
+// TestWithdrawnKey has a withdrawal noticed by the refresh, which tokens that
+// are remembered set off as well as others.
+func TestWithdrawnKey(t *testing.T) {
+	for _, row := range []struct {
+		name string
+		size int
+	}{
+		{"remembered", 0},
+		{"not remembered", -1},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			f := newFixture(t, verifier.JWTConfig{CacheSize: row.size})
+			token := f.mint()
+			f.accepts(t, token)
+			f.issuer.RotateKeys()
+			f.issuer.WithdrawOldKeys()
+			f.Advance(interval - 1)
+			f.fetches(t, 0, func() { f.accepts(t, token) })
+			f.Advance(1)
+			f.fetches(t, 1, func() { f.accepts(t, token) }) // in the background
+			f.fetches(t, 0, func() { f.refuses(t, token, interceptor.ErrInvalidToken) })
+			f.accepts(t, f.mint())
+		})
+	}
+}
+
+// TestChangedKey has the key replaced by another one under the same id.
+func TestChangedKey(t *testing.T) {
+	f := newFixture(t, verifier.JWTConfig{})
+	token := f.mint()
+	f.accepts(t, token)
+	f.issuer.RotateKeys()
+	f.issuer.WithdrawOldKeys()
+	f.editKeySet(t, func(key map[string]any) { key["kid"] = "ES256-1" })
+	f.Advance(interval)
+	f.accepts(t, token)
+	f.verifier.AwaitFetch()
+	f.refuses(t, token, interceptor.ErrInvalidToken)
+	f.accepts(t, f.mint(parameter("kid", "ES256-1")))
+}
+
+// TestAddedKey proves that a rotation which withdraws nothing does not cost the
+// memory of what was verified.
+func TestAddedKey(t *testing.T) {
+	f := newFixture(t, verifier.JWTConfig{})
+	token := f.mint()
+	before, _ := f.verify(t, token)
+	f.issuer.RotateKeys()
+	f.Advance(interval)
+	f.fetches(t, 1, func() { f.accepts(t, token) })
+	if after, _ := f.verify(t, token); after != before {
+		t.Error("the token was verified again")
+	}
+}
+
+// TestLongRest proves that a verifier which nobody used does not accept a
+// withdrawn key once more before it looks.
+func TestLongRest(t *testing.T) {
+	f := newFixture(t, verifier.JWTConfig{})
+	token := f.mint()
+	f.accepts(t, token)
+	f.issuer.RotateKeys()
+	f.issuer.WithdrawOldKeys()
+	f.Advance(2*interval + 1)
+	f.fetches(t, 1, func() { f.refuses(t, token, interceptor.ErrInvalidToken) })
+}
+
+func TestLongRestCancelled(t *testing.T) {
+	f := newFixture(t, verifier.JWTConfig{})
+	token := f.mint()
+	f.accepts(t, token)
+	f.Advance(2*interval + 1)
+	arrived, release := f.issuer.HoldKeySet()
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		<-arrived
+		cancel()
+	}()
+	_, err := f.verifier.VerifyToken(ctx, token)
+	if !errors.Is(err, interceptor.ErrUnavailable) || !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	release()
+	f.accepts(t, token)
+}
+
+// TestOutageLongerThanTheRest proves that keys are never given up because the
+// issuer is out of reach, and that callers wait for it once only.
+func TestOutageLongerThanTheRest(t *testing.T) {
+	f := newFixture(t, verifier.JWTConfig{Logger: slog.New(slog.DiscardHandler)})
+	token := f.mint()
+	f.accepts(t, token)
+	f.issuer.Down()
+	f.Advance(3 * interval)
+	f.accepts(t, token)
+	f.verifier.AwaitFetch()
+	f.issuer.Up()
+	arrived, release := f.issuer.HoldKeySet()
+	f.Advance(3 * interval)
+	f.accepts(t, token) // although the answer is held back
+	<-arrived
+	release()
+}
+
+// TestRefreshFails proves how often a refresh is tried again.
+func TestRefreshFails(t *testing.T) {
+	f := newFixture(t, verifier.JWTConfig{Logger: slog.New(slog.DiscardHandler)})
+	token := f.mint()
+	f.accepts(t, token)
+	f.issuer.HandleKeySet(authtest.Answer(http.StatusServiceUnavailable, "text/plain", "no"))
+	f.Advance(interval)
+	f.fetches(t, 1, func() { f.accepts(t, token) })
+	f.Advance(10*time.Second - 1)
+	f.fetches(t, 0, func() { f.accepts(t, token) })
+	f.Advance(1)
+	f.fetches(t, 1, func() { f.accepts(t, token) })
+	f.issuer.Up()
+	f.Advance(10 * time.Second)
+	f.fetches(t, 1, func() { f.accepts(t, token) })
+	f.Advance(interval - 1)
+	f.fetches(t, 0, func() { f.accepts(t, token) })
+}
+
+// TestBadAnswer proves that nothing but a better key set takes the place of a
+// good one, and that nothing is needed to recover.
+func TestBadAnswer(t *testing.T) {
+	const html = "<html><body>Down for maintenance</body></html>"
+	for _, row := range []struct {
+		name   string
+		answer http.Handler
+	}{
+		{"empty", authtest.Answer(200, "application/json", "")},
+		{"empty object", authtest.Answer(200, "application/json", "{}")},
+		{"empty set", authtest.Answer(200, "application/json", `{"keys":[]}`)},
+		{"null", authtest.Answer(200, "application/json", "null")},
+		{"null keys", authtest.Answer(200, "application/json", `{"keys":null}`)},
+		{"keys in another case", authtest.Answer(200, "application/json", `{"Keys":[]}`)},
+		{"an array", authtest.Answer(200, "application/json", "[]")},
+		{"only keys of no use", authtest.Answer(200, "application/json", `{"keys":[{"kty":"oct","k":"AAAA"}]}`)},
+		{"HTML", authtest.Answer(200, "text/html", html)},
+		{"503", authtest.Answer(503, "text/html", html)},
+		{"500 with a good set", nil},
+		{"32 MiB", authtest.Answer(200, "application/json", `{"keys":[`+strings.Repeat(" ", 32<<20))},
+		{"204", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })},
+		{"cut off", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", "100")
+			_, _ = w.Write([]byte("{"))
+		})},
+		{"redirect without end", http.RedirectHandler("/keys", http.StatusFound)},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			f := newFixture(t, verifier.JWTConfig{CacheSize: -1, Logger: slog.New(slog.DiscardHandler)})
+			if row.answer == nil {
+				row.answer = authtest.Answer(500, "application/json", string(f.issuer.KeySet()))
+			}
+			f.issuer.HandleKeySet(row.answer)
+			f.refuses(t, f.mint(), interceptor.ErrUnavailable)
+			f.issuer.Up()
+			f.Advance(coolDown)
+			f.accepts(t, f.mint())
+
+			f.issuer.HandleKeySet(row.answer)
+			f.Advance(interval)
+			f.accepts(t, f.mint())
+			f.verifier.AwaitFetch()
+			f.accepts(t, f.mint())
+			f.refuses(t, f.mint(unknownKey(1)), interceptor.ErrUnavailable)
+		})
+	}
+}
+
+// TestTokenWithoutKeyID proves that such a token is accepted if it is clear
+// which key it means.
+func TestTokenWithoutKeyID(t *testing.T) {
+	noKeyID := parameter("kid", authtest.Omit)
+	t.Run("one key", func(t *testing.T) {
+		f := newFixture(t, verifier.JWTConfig{})
+		f.accepts(t, f.mint(noKeyID))
+		f.refuses(t, f.mint(noKeyID, forged), interceptor.ErrInvalidToken)
+	})
+	t.Run("one key of each algorithm", func(t *testing.T) {
+		f := newFixture(t, verifier.JWTConfig{}, "ES256", "EdDSA")
+		f.accepts(t, f.mint(noKeyID))
+		f.accepts(t, f.mint(noKeyID, algorithm("EdDSA")))
+	})
+	t.Run("two keys", func(t *testing.T) {
+		f := newFixture(t, verifier.JWTConfig{})
+		f.issuer.RotateKeys()
+		f.refuses(t, f.mint(noKeyID), interceptor.ErrInvalidToken)
+		f.Advance(coolDown)
+		f.fetches(t, 0, func() { f.refuses(t, f.mint(noKeyID), interceptor.ErrInvalidToken) })
+	})
+	t.Run("no key of the algorithm", func(t *testing.T) {
+		f := newFixture(t, verifier.JWTConfig{})
+		f.refuses(t, f.mint(noKeyID, parameter("alg", "EdDSA")), interceptor.ErrInvalidToken)
+	})
+	t.Run("replaced key", func(t *testing.T) {
+		f := newFixture(t, verifier.JWTConfig{})
+		f.accepts(t, f.mint(noKeyID))
+		f.issuer.RotateKeys()
+		f.issuer.WithdrawOldKeys()
+		f.Advance(coolDown)
+		f.fetches(t, 1, func() { f.accepts(t, f.mint(noKeyID)) })
+	})
+}
+
+// TestSharedKeyID has two keys under one id: tokens of either are good, and of
+// no other.
+func TestSharedKeyID(t *testing.T) {
+	f := newFixture(t, verifier.JWTConfig{})
+	same := parameter("kid", "same")
+	old := f.mint(same)
+	f.issuer.RotateKeys()
+	f.editKeySet(t, func(key map[string]any) { key["kid"] = "same" })
+	f.accepts(t, old)
+	f.accepts(t, f.mint(same))
+	f.refuses(t, f.mint(same, forged), interceptor.ErrInvalidToken)
+}
+
+func TestKeyPublishedTwice(t *testing.T) {
+	f := newFixture(t, verifier.JWTConfig{})
+	key := strings.TrimSuffix(strings.TrimPrefix(string(f.issuer.KeySet()), `{"keys":[`), `]}`)
+	f.issuer.HandleKeySet(authtest.Answer(200, "application/json", `{"keys":[`+key+","+key+`]}`))
+	f.accepts(t, f.mint(parameter("kid", authtest.Omit)))
+}
+
+// TestOneKeyOneAlgorithm proves R8725-3.1.
+func TestOneKeyOneAlgorithm(t *testing.T) {
+	withoutAlg := func(key map[string]any) { delete(key, "alg") }
+	for _, row := range []struct {
+		name     string
+		accepted []string
+		edit     func(map[string]any)
+		token    func(*authtest.Token)
+		want     error
+	}{
+		{"R8725-3.1 named", nil, func(map[string]any) {}, algorithm("RS256"), nil},
+		{"R8725-3.1 named otherwise", nil, func(key map[string]any) { key["alg"] = "PS256" }, algorithm("RS256"), interceptor.ErrInvalidToken},
+		{"R8725-3.1 another of the family", nil, func(map[string]any) {}, parameter("alg", "PS256"), interceptor.ErrInvalidToken},
+		{"R8725-3.1 another family", nil, func(map[string]any) {}, parameter("alg", "ES256"), interceptor.ErrInvalidToken},
+		{"R8725-3.1 not named, first RSA algorithm", []string{"ES256", "RS256", "PS256"}, withoutAlg, algorithm("RS256"), nil},
+		{"R8725-3.1 not named, second RSA algorithm", []string{"ES256", "PS256", "RS256"}, withoutAlg, algorithm("RS256"), interceptor.ErrInvalidToken},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			f := newFixture(t, verifier.JWTConfig{Algorithms: row.accepted}, "RS256")
+			f.editKeySet(t, row.edit)
+			token := f.mint(row.token)
+			f.fetches(t, 1, func() {
+				if _, err := f.verify(t, token); !errors.Is(err, row.want) {
+					t.Errorf("got %v, want %v", err, row.want)
+				}
+			})
+			f.Advance(coolDown)
+			f.fetches(t, 0, func() { _, _ = f.verify(t, token) }) // the key is known, so there is nothing to fetch
+		})
+	}
+}
+
+// TestLog proves that an outage is told once, with the age of the keys, again
+// while it lasts, and that its end is told.
+func TestLog(t *testing.T) {
+	lines := make(logLines, 10)
+	f := newFixture(t, verifier.JWTConfig{Logger: slog.New(slog.NewTextHandler(lines, nil))})
+	attempt := func() {
+		f.Advance(coolDown)
+		_, _ = f.verify(t, f.mint(unknownKey(1)))
+	}
+	expect := func(part string) {
+		t.Helper()
+		if line := <-lines; !strings.Contains(line, part) {
+			t.Errorf("log has %q, want %q in it", line, part)
+		}
+	}
+	f.issuer.Down()
+	attempt()
+	expect("keys=none")
+	attempt() // is not told, or else the next line is not the expected one
+	f.issuer.Up()
+	attempt()
+	expect("available again")
+	f.issuer.Down()
+	attempt()
+	expect("keys_age=1s")
+	attempt()
+	f.Advance(time.Minute)
+	attempt()
+	expect("keys_age=1m3s")
+}
+
+// logLines receives each record of a text log.
+type logLines chan string
+
+func (l logLines) Write(p []byte) (int, error) {
+	l <- string(p)
+	return len(p), nil
+}
+
+// TestAtTheSameTime has keys rotate under load, for the race detector.
+func TestAtTheSameTime(t *testing.T) {
+	f := newFixture(t, verifier.JWTConfig{CacheSize: 8, RefreshInterval: time.Second})
+	inAllCalls(8, func(i int) {
+		for range 30 {
+			if i == 0 {
+				f.issuer.RotateKeys()
+			}
+			f.Advance(time.Second / 10)
+			if _, err := f.verifier.VerifyToken(t.Context(), f.mint()); errors.Is(err, interceptor.ErrUnavailable) {
+				t.Errorf("got %v", err)
+			}
+		}
+	})
+}

@@ -1,0 +1,190 @@
+package verifier_test
+
+import (
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/drawbridge-rpc/drawbridge/authtest"
+	"github.com/drawbridge-rpc/drawbridge/interceptor"
+	"github.com/drawbridge-rpc/drawbridge/verifier"
+)
+
+// editDiscovery makes the issuer serve its discovery document with one member
+// changed.
+func (f *fixture) editDiscovery(t testing.TB, name string, value any) {
+	t.Helper()
+	var document map[string]any
+	if err := json.Unmarshal(f.issuer.Discovery(), &document); err != nil {
+		t.Fatal(err)
+	}
+	document[name] = value
+	edited, err := json.Marshal(document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.issuer.HandleDiscovery(authtest.Answer(200, "application/json", string(edited)))
+}
+
+func TestDiscovery(t *testing.T) {
+	for _, row := range []struct {
+		name, member string
+		value        any
+		reason       string
+	}{
+		{"foreign issuer", "issuer", "https://evil.example.com", "issuer"},
+		{"issuer with a slash", "issuer", nil, "issuer"},
+		{"no jwks_uri", "jwks_uri", "", "no URL"},
+		{"relative jwks_uri", "jwks_uri", "/keys", "no URL"},
+		{"broken jwks_uri", "jwks_uri", "http://[", "no URL"},
+		{"jwks_uri in the clear", "jwks_uri", "http://login.example.com/keys", "less protected"},
+		{"jwks_uri in a file", "jwks_uri", "file://localhost/etc/passwd", "less protected"},
+		{"jwks_uri of the wrong type", "jwks_uri", 1, "discovery"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			f := newFixture(t, verifier.JWTConfig{Logger: slog.New(slog.DiscardHandler)})
+			if row.value == nil {
+				row.value = f.issuer.URL + "/"
+			}
+			f.editDiscovery(t, row.member, row.value)
+			_, err := f.verify(t, f.mint())
+			if !errors.Is(err, interceptor.ErrUnavailable) || !strings.Contains(err.Error(), row.reason) {
+				t.Errorf("got %v, want unavailable because of %s", err, row.reason)
+			}
+			f.issuer.Up()
+			f.Advance(coolDown)
+			f.accepts(t, f.mint())
+		})
+	}
+}
+
+func TestDiscoveryOfIssuerWithSlash(t *testing.T) {
+	f := newFixture(t, verifier.JWTConfig{})
+	f.editDiscovery(t, "issuer", f.issuer.URL+"/")
+	v, err := verifier.NewJWT(verifier.JWTConfig{Issuer: f.issuer.URL + "/"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := v.VerifyToken(t.Context(), f.mint(claim("iss", f.issuer.URL+"/"))); err != nil {
+		t.Error(err)
+	}
+	if _, err := v.VerifyToken(t.Context(), f.mint()); !errors.Is(err, interceptor.ErrInvalidToken) {
+		t.Errorf("R9068-4.b without the slash: got %v", err)
+	}
+}
+
+// TestKeySetMoves proves that the address of the key set is found anew.
+func TestKeySetMoves(t *testing.T) {
+	f := newFixture(t, verifier.JWTConfig{})
+	f.accepts(t, f.mint())
+	moved := httptest.NewServer(authtest.Answer(200, "application/json", string(f.issuer.KeySet())))
+	defer moved.Close()
+	f.editDiscovery(t, "jwks_uri", moved.URL)
+	f.Advance(interval)
+	f.fetches(t, 0, func() { f.accepts(t, f.mint()) })
+	f.accepts(t, f.mint())
+}
+
+// A secureIssuer is the issuer of a fixture behind https.
+func secureIssuer(t *testing.T, keySet http.Handler) (issuer *httptest.Server, config verifier.JWTConfig) {
+	t.Helper()
+	mux := http.NewServeMux()
+	issuer = httptest.NewTLSServer(mux)
+	t.Cleanup(issuer.Close)
+	mux.Handle("/.well-known/openid-configuration", authtest.Answer(200, "application/json",
+		`{"issuer":"`+issuer.URL+`","jwks_uri":"`+issuer.URL+`/keys"}`))
+	mux.Handle("/keys", keySet)
+	return issuer, verifier.JWTConfig{
+		Issuer:     issuer.URL,
+		HTTPClient: issuer.Client(),
+		Logger:     slog.New(slog.DiscardHandler),
+	}
+}
+
+func TestHTTPS(t *testing.T) {
+	signer := authtest.NewIssuer(t)
+	keySet := authtest.Answer(200, "application/json", string(signer.KeySet()))
+	issuer, config := secureIssuer(t, keySet)
+	token := signer.Mint(authtest.Token{Audience: []string{api}, Claims: map[string]any{"iss": issuer.URL}})
+
+	t.Run("good", func(t *testing.T) {
+		v, err := verifier.NewJWT(config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := v.VerifyToken(t.Context(), token); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Run("unknown certificate", func(t *testing.T) {
+		config := config
+		config.HTTPClient = nil
+		v, err := verifier.NewJWT(config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := v.VerifyToken(t.Context(), token); !errors.Is(err, interceptor.ErrUnavailable) {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+// TestRedirect proves that https is never left, not even for a loopback
+// address.
+func TestRedirect(t *testing.T) {
+	signer := authtest.NewIssuer(t)
+	var asked atomic.Int64
+	clear := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		asked.Add(1)
+		_, _ = w.Write(signer.KeySet())
+	}))
+	defer clear.Close()
+	issuer, config := secureIssuer(t, http.RedirectHandler(clear.URL, http.StatusFound))
+	v, err := verifier.NewJWT(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	token := signer.Mint(authtest.Token{Audience: []string{api}, Claims: map[string]any{"iss": issuer.URL}})
+	_, err = v.VerifyToken(t.Context(), token)
+	if !errors.Is(err, interceptor.ErrUnavailable) || !strings.Contains(err.Error(), "less protected") {
+		t.Errorf("got %v", err)
+	}
+	if n := asked.Load(); n != 0 {
+		t.Errorf("the key set was asked for %d times in the clear", n)
+	}
+}
+
+// TestRedirectPolicyOfClient proves that a CheckRedirect of the user is heard,
+// and that his client stays as it is.
+func TestRedirectPolicyOfClient(t *testing.T) {
+	var asked int
+	refuse := errors.New("no redirects here")
+	client := &http.Client{Timeout: time.Minute, CheckRedirect: func(*http.Request, []*http.Request) error {
+		asked++
+		return refuse
+	}}
+	f := newFixture(t, verifier.JWTConfig{HTTPClient: client, Logger: slog.New(slog.DiscardHandler)})
+	f.issuer.HandleKeySet(http.RedirectHandler(f.issuer.URL+"/elsewhere", http.StatusFound))
+	_, err := f.verify(t, f.mint())
+	if !errors.Is(err, interceptor.ErrUnavailable) || asked != 1 {
+		t.Errorf("asked %d times, got %v", asked, err)
+	}
+	if err := client.CheckRedirect(nil, nil); !errors.Is(err, refuse) {
+		t.Error("the client of the user was changed")
+	}
+}
+
+// TestRedirectIsFollowed has an issuer that moved its key set properly.
+func TestRedirectIsFollowed(t *testing.T) {
+	f := newFixture(t, verifier.JWTConfig{})
+	moved := httptest.NewServer(authtest.Answer(200, "application/json", string(f.issuer.KeySet())))
+	defer moved.Close()
+	f.issuer.HandleKeySet(http.RedirectHandler(moved.URL, http.StatusFound))
+	f.accepts(t, f.mint())
+}

@@ -68,13 +68,18 @@ type endpoint struct {
 // NewIssuer starts an Issuer that ends with the test. It holds one published
 // key for each of the algorithms "ES256", "RS256" and "EdDSA" that is named;
 // without any, it holds one for ES256. Tokens are signed with the first unless
-// they ask for another. An algorithm that it does not know ends the test.
+// they ask for another. An algorithm that it does not know ends the test. Later
+// mistakes are errors of the test, and panics if tb is a [testing.F].
 //
 // RSA keys take long to generate. They are kept and handed to later issuers of
 // the same process, but never to two that live at the same time.
 func NewIssuer(tb testing.TB, algorithms ...string) *Issuer {
 	tb.Helper()
-	i, err := start(tb, algorithms)
+	var r reporter = tb
+	if _, ok := tb.(*testing.F); ok {
+		r = panics{} // a fuzz target must not call the methods of its F
+	}
+	i, err := start(r, algorithms)
 	if err != nil {
 		tb.Fatalf("authtest: %v", err)
 	}

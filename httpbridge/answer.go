@@ -118,12 +118,11 @@ func setChallenge(header http.Header, r *http.Request, challenge []string) {
 // has their client interceptors and the request came through [Bridge.Handler] or
 // [Bridge.Protect].
 func (b *Bridge) WriteError(w http.ResponseWriter, r *http.Request, err error) {
-	var denial *interceptor.ChallengeError
-	if !errors.As(err, &denial) {
-		denial, _ = recorder.FromContext(r.Context()).Denial()
-	}
-	if denial == nil {
-		denial = &interceptor.ChallengeError{Kind: interceptor.KindInternal}
+	denial, found := errors.AsType[*interceptor.ChallengeError](err)
+	if !found {
+		if denial, _ = recorder.FromContext(r.Context()).Denial(); denial == nil {
+			denial = interceptor.DenialOf(err)
+		}
 	}
 	b.answerAt(r, denial).write(w, r)
 }

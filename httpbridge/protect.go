@@ -2,7 +2,6 @@ package httpbridge
 
 import (
 	"context"
-	"errors"
 	"net/http"
 
 	"github.com/drawbridge-rpc/drawbridge/interceptor"
@@ -33,7 +32,7 @@ func (b *Bridge) Protect(service string, handler http.Handler) http.Handler {
 func (b *Bridge) authorize(w http.ResponseWriter, r *http.Request, service string, handler http.Handler) {
 	ctx, err := b.authorizer.AuthorizeContext(r.Context(), interceptor.HTTPRequest(service, r))
 	if err != nil {
-		b.answerTo(denialOf(err)).write(w, r)
+		b.answerTo(interceptor.DenialOf(err)).write(w, r)
 		return
 	}
 	b.translate(ctx, w, r, handler)
@@ -99,13 +98,4 @@ func writeForeign(w http.ResponseWriter) {
 		"error":             "forbidden_origin",
 		"error_description": "requests from this origin are not allowed",
 	})
-}
-
-// denialOf returns the denial that an Authorizer returned as an error.
-func denialOf(err error) *interceptor.ChallengeError {
-	var denial *interceptor.ChallengeError
-	if errors.As(err, &denial) {
-		return denial
-	}
-	return &interceptor.ChallengeError{Kind: interceptor.KindInternal, Cause: err}
 }

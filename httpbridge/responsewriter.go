@@ -144,7 +144,7 @@ func (w *responseWriter) decide() bool {
 	if denial == nil {
 		return false
 	}
-	header := w.ResponseWriter.Header()
+	header := w.Header()
 	if native || isRPC(w.request, header) {
 		if native && denial.Kind.Challenges() && len(header[wwwAuthenticate]) == 0 {
 			setChallenge(header, w.request, []string{denial.Challenge.Header()})

@@ -49,11 +49,7 @@ func New(cfg Config) (*Authorizer, error) {
 		return nil, err
 	}
 	a.table = table
-	count := 0
-	for range table.Requirements {
-		count++
-	}
-	a.challenged = make([]atomic.Pointer[ChallengeError], count*len(a.directory.doors))
+	a.challenged = make([]atomic.Pointer[ChallengeError], table.Len()*len(a.directory.doors))
 	return a, nil
 }
 
@@ -268,9 +264,9 @@ func (a *Authorizer) verify(ctx context.Context, token string) (info *TokenInfo,
 // kindOfFailure says whose fault it is. In doubt it is ours, because clients
 // throw their token away on a 401.
 func kindOfFailure(err error) Kind {
-	var panicked *panicError
+	_, panicked := errors.AsType[*panicError](err)
 	switch {
-	case errors.As(err, &panicked), errors.Is(err, errNoTokenInfo):
+	case panicked, errors.Is(err, errNoTokenInfo):
 		return KindInternal
 	case errors.Is(err, ErrUnavailable):
 		return KindUnavailable

@@ -82,7 +82,7 @@ func (f *faults) add(field, value, reason string) {
 	*f = append(*f, &ConfigError{Field: field, Value: value, Reason: reason})
 }
 
-func (f faults) join() error { return errors.Join(f...) }
+func (f *faults) join() error { return errors.Join(*f...) }
 
 func (f *faults) checkConfig(cfg Config) {
 	if cfg.Verifier == nil {

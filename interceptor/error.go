@@ -1,6 +1,7 @@
 package interceptor
 
 import (
+	"errors"
 	"time"
 
 	drawbridgev1 "github.com/drawbridge-rpc/drawbridge/proto/drawbridge/v1"
@@ -46,6 +47,15 @@ func (e *ChallengeError) Unwrap() error { return e.Cause }
 // they make of such an error, keyed by its address; of any other they may not,
 // because callers decide how many of those there are.
 func (e *ChallengeError) Prebuilt() bool { return e.prebuilt }
+
+// DenialOf returns the denial in err. Any other error is an internal one, so
+// that an adapter which asks for the reason of a refusal always has one.
+func DenialOf(err error) *ChallengeError {
+	if denial, ok := errors.AsType[*ChallengeError](err); ok {
+		return denial
+	}
+	return &ChallengeError{Kind: KindInternal, Challenge: Challenge{Scheme: bearer}, Cause: err}
+}
 
 // FromWire returns the denial that a backend sent: the google.rpc.Code of its
 // status and the detail. It is for adapters; users call FromError of connectauth

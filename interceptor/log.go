@@ -40,8 +40,7 @@ func (a *Authorizer) report(ctx context.Context, name string, denial *ChallengeE
 	if denial.Cause != nil {
 		attrs = append(attrs, slog.String("cause", cause(denial).Error()))
 	}
-	var panicked *panicError
-	if errors.As(denial.Cause, &panicked) {
+	if panicked, ok := errors.AsType[*panicError](denial.Cause); ok {
 		attrs = append(attrs, slog.String("stack", string(panicked.stack)))
 	}
 	logger.LogAttrs(ctx, level, "drawbridge: access denied", attrs...)

@@ -44,7 +44,6 @@ func Compile(p Policy) (*Table, error) {
 type compiler struct {
 	hierarchy hierarchy
 	table     *Table
-	next      int // index of the next requirement
 	faults    []error
 }
 
@@ -77,9 +76,22 @@ func (c *compiler) service(name string, service Service) {
 	descriptor := c.describe(where, name, service.Undescribed)
 	if requirement := c.rule(where+".Rule", name, service.Rule); requirement != nil {
 		c.table.services[name] = requirement
+		c.spread(name, requirement, descriptor)
 	}
 	for _, method := range sortedKeys(service.Methods) {
 		c.method(where, name, method, service.Methods[method], descriptor)
+	}
+}
+
+// spread gives every method that is known the rule of its service, so that the
+// look-up of a method that exists needs one step and no parsing.
+func (c *compiler) spread(service string, requirement *Requirement, descriptor protoreflect.ServiceDescriptor) {
+	if descriptor == nil {
+		return
+	}
+	for i := range descriptor.Methods().Len() {
+		method := descriptor.Methods().Get(i).Name()
+		c.table.methods["/"+service+"/"+string(method)] = requirement
 	}
 }
 
@@ -126,8 +138,8 @@ func (c *compiler) rule(where, service string, rule Rule) *Requirement {
 	c.checkScopes(where+".AnyScopes", rule.AnyScopes)
 	c.table.scopes = append(append(c.table.scopes, rule.Scopes...), rule.AnyScopes...)
 
-	requirement := &Requirement{index: c.next, service: service, public: rule.Public}
-	c.next++
+	requirement := &Requirement{index: c.table.size, service: service, public: rule.Public}
+	c.table.size++
 	for _, scope := range rule.Scopes {
 		requirement.all = append(requirement.all, c.hierarchy.satisfying(scope))
 		requirement.ask = append(requirement.ask, scope)

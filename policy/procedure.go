@@ -11,14 +11,27 @@ const maxProcedureLength = 512
 // protobuf identifiers only. What a lenient reading could take for another
 // procedure than the router does is a way round the policy (CVE-2026-33186).
 func ParseProcedure(procedure string) (service, method string, ok bool) {
-	if len(procedure) > maxProcedureLength || !strings.HasPrefix(procedure, "/") {
+	if len(procedure) > maxProcedureLength || procedure == "" || procedure[0] != '/' {
 		return "", "", false
 	}
-	service, method, ok = strings.Cut(procedure[1:], "/")
-	if !ok || !ValidService(service) || !isIdentifier(method) {
+	slash := 0
+	begins := true // whether an identifier begins here
+	for i := 1; i < len(procedure); i++ {
+		switch c := procedure[i]; {
+		case isLetter(c), isDigit(c) && !begins:
+			begins = false
+		case c == '.' && slash == 0 && !begins:
+			begins = true
+		case c == '/' && slash == 0 && !begins:
+			slash, begins = i, true
+		default:
+			return "", "", false
+		}
+	}
+	if slash == 0 || begins {
 		return "", "", false
 	}
-	return service, method, true
+	return procedure[1:slash], procedure[slash+1:], true
 }
 
 // ValidService reports whether name is a fully qualified protobuf name:
@@ -44,12 +57,13 @@ func ValidService(name string) bool {
 // then letters, digits and underscores.
 func isIdentifier(s string) bool {
 	for i := range len(s) {
-		c := s[i]
-		letter := c|0x20 >= 'a' && c|0x20 <= 'z' || c == '_'
-		digit := c >= '0' && c <= '9'
-		if !letter && (!digit || i == 0) {
+		if !isLetter(s[i]) && (!isDigit(s[i]) || i == 0) {
 			return false
 		}
 	}
 	return s != ""
 }
+
+func isLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' || c == '_' }
+
+func isDigit(c byte) bool { return c >= '0' && c <= '9' }

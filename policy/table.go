@@ -4,9 +4,10 @@ import "slices"
 
 // Table is a compiled [Policy]. It is immutable and safe for concurrent use.
 type Table struct {
-	methods  map[string]*Requirement // by procedure; nil denies
+	methods  map[string]*Requirement // by procedure; nil denies. Has every method that a descriptor knows
 	services map[string]*Requirement // by service, for methods without a rule of their own
 	scopes   []string
+	size     int
 }
 
 // Lookup returns what a procedure, "/pkg.Service/Method", asks of its caller.
@@ -30,16 +31,8 @@ func (t *Table) LookupService(service string) *Requirement {
 	return t.services[service]
 }
 
-// Requirements calls yield for every requirement of the table.
-func (t *Table) Requirements(yield func(*Requirement) bool) {
-	for _, all := range []map[string]*Requirement{t.methods, t.services} {
-		for _, requirement := range all {
-			if requirement != nil && !yield(requirement) {
-				return
-			}
-		}
-	}
-}
+// Len returns the number of requirements in the table.
+func (t *Table) Len() int { return t.size }
 
 // Scopes returns every scope that a rule asks for, sorted, each once: the
 // scopes_supported of RFC 9728 §2. Scopes that only imply others are left out,
@@ -59,7 +52,7 @@ type Requirement struct {
 	ask []string
 }
 
-// Index numbers the requirements of one table from 0, without gaps.
+// Index numbers the requirements of one table from 0 to Len()-1.
 func (r *Requirement) Index() int { return r.index }
 
 // Service returns the name of the service that the rule belongs to.

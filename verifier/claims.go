@@ -65,9 +65,7 @@ func (p *claimsPolicy) check(claims object, now time.Time) (*interceptor.TokenIn
 	if info.Scopes, err = p.scopes(claims); err != nil {
 		return nil, err
 	}
-	if info.Claims, err = p.kept(claims); err != nil {
-		return nil, err
-	}
+	info.Claims = p.kept(claims)
 	return info, nil
 }
 
@@ -123,11 +121,7 @@ func checkKind(claims object) error {
 		}
 	}
 	for _, foreign := range foreignUses {
-		value, err := claims.value(foreign.name)
-		if err != nil {
-			return err
-		}
-		if use, ok := value.(string); ok && slices.Contains(foreign.uses, strings.ToLower(use)) {
+		if use, ok := claims[foreign.name].(string); ok && slices.Contains(foreign.uses, strings.ToLower(use)) {
 			return fmt.Errorf("the claim %s is %s", foreign.name, quote(use))
 		}
 	}
@@ -186,20 +180,17 @@ func isNotScopeChar(r rune) bool {
 	return r <= ' ' || r == '"' || r == '\\' || r > '~'
 }
 
-func (p *claimsPolicy) kept(claims object) (map[string]any, error) {
+func (p *claimsPolicy) kept(claims object) map[string]any {
 	var kept map[string]any
 	for _, name := range p.keep {
-		if !claims.has(name) {
+		value, ok := claims[name]
+		if !ok {
 			continue
-		}
-		value, err := claims.value(name)
-		if err != nil {
-			return nil, err
 		}
 		if kept == nil {
 			kept = make(map[string]any, len(p.keep))
 		}
 		kept[name] = value
 	}
-	return kept, nil
+	return kept
 }

@@ -16,23 +16,25 @@ const latest = 253402300799
 
 var errNotString = errors.New("must be a string")
 
-// An object is a JSON object of a token, the header or the claims.
+// An object is a JSON object of a token, the header or the claims, with its
+// values as encoding/json decodes them into an any.
 //
 // It is decoded with the JSON package of go-jose: names match in their exact
 // case only, and an object that has a name twice is refused (RFC 7519 §4).
-// With encoding/json and struct tags "AUD" would override "aud", and
-// whoever reads the same token with another library would read something else.
-type object map[string]json.RawMessage
+// With encoding/json and struct tags "AUD" would override "aud", and whoever
+// reads the same token with another library would read something else.
+type object map[string]any
 
 func parseObject(data []byte) (object, error) {
-	var o object
-	if err := json.Unmarshal(data, &o); err != nil {
-		return nil, fmt.Errorf("not a JSON object: %s", quote(err.Error()))
+	var value any
+	if err := json.Unmarshal(data, &value); err != nil {
+		return nil, fmt.Errorf("not JSON: %s", quote(err.Error()))
 	}
-	if o == nil {
-		return nil, errors.New("not a JSON object: null")
+	members, ok := value.(map[string]any)
+	if !ok {
+		return nil, errors.New("not a JSON object")
 	}
-	return o, nil
+	return members, nil
 }
 
 func (o object) has(name string) bool {
@@ -40,31 +42,10 @@ func (o object) has(name string) bool {
 	return ok
 }
 
-// value returns a member as encoding/json decodes it into an any. A member
-// that is absent is nil, as one that is null.
-func (o object) value(name string) (any, error) {
-	raw, ok := o[name]
-	if !ok {
-		return nil, nil
-	}
-	var v any
-	if err := json.Unmarshal(raw, &v); err != nil {
-		return nil, fmt.Errorf("%s: %s", name, quote(err.Error()))
-	}
-	return v, nil
-}
-
 // text returns a member that must be a string. It is empty when absent.
 func (o object) text(name string) (string, error) {
-	if !o.has(name) {
-		return "", nil
-	}
-	v, err := o.value(name)
-	if err != nil {
-		return "", err
-	}
-	text, ok := v.(string)
-	if !ok {
+	text, ok := o[name].(string)
+	if !ok && o.has(name) {
 		return "", fmt.Errorf("%s: %w", name, errNotString)
 	}
 	return text, nil
@@ -82,15 +63,11 @@ func (o object) requiredText(name string) (string, error) {
 // texts returns a member that is either an array of strings, or a string that
 // split takes apart.
 func (o object) texts(name string, split func(string) []string) ([]string, error) {
-	v, err := o.value(name)
-	if err != nil {
-		return nil, err
-	}
-	switch v := v.(type) {
+	switch value := o[name].(type) {
 	case string:
-		return split(v), nil
+		return split(value), nil
 	case []any:
-		return toStrings(name, v)
+		return toStrings(name, value)
 	default:
 		return nil, fmt.Errorf("%s: must be a string or an array of strings", name)
 	}
@@ -114,11 +91,7 @@ func (o object) instant(name string) (time.Time, bool, error) {
 	if !o.has(name) {
 		return time.Time{}, false, nil
 	}
-	v, err := o.value(name)
-	if err != nil {
-		return time.Time{}, false, err
-	}
-	seconds, ok := v.(float64)
+	seconds, ok := o[name].(float64)
 	if !ok || seconds < 0 || seconds > latest {
 		return time.Time{}, false, fmt.Errorf("%s: not a NumericDate", name)
 	}

@@ -2,7 +2,6 @@ package mcpbridge
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
@@ -69,12 +68,10 @@ func (g *Guard) authorize(ctx context.Context, current *call, req mcp.Request) (
 		return nil, rpcError(jsonrpc.CodeInvalidRequest, "this call did not come in through the guard")
 	}
 	authorized, err := g.decide(ctx, current, req, procedure)
-	var denial *interceptor.ChallengeError
-	if errors.As(err, &denial) {
-		current.recorder.Deny(denial)
-	}
 	if err != nil {
-		return nil, rpcError(jsonrpc.CodeInvalidRequest, err.Error())
+		denial := interceptor.DenialOf(err)
+		current.recorder.Deny(denial)
+		return nil, rpcError(jsonrpc.CodeInvalidRequest, denial.Error())
 	}
 	return authorized, nil
 }

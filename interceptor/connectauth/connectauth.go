@@ -110,7 +110,7 @@ func requestOf(spec connect.Spec, peer connect.Peer, header http.Header) interce
 // refuse turns a denial into an error of Connect, and tells the bridge that
 // this one is told already.
 func refuse(ctx context.Context, err error) (*connect.Error, *interceptor.ChallengeError) {
-	denial := denialOf(err)
+	denial := interceptor.DenialOf(err)
 	recorder.FromContext(ctx).DenyNatively(denial)
 	return newError(denial), denial
 }

@@ -33,25 +33,15 @@ func addDetail(err *connect.Error, message proto.Message) {
 	}
 }
 
-// denialOf returns the denial that an Authorizer returned as an error.
-func denialOf(err error) *interceptor.ChallengeError {
-	var denial *interceptor.ChallengeError
-	if errors.As(err, &denial) {
-		return denial
-	}
-	return &interceptor.ChallengeError{Kind: interceptor.KindInternal, Cause: err}
-}
-
 // FromError returns the denial that err carries, whether it was made in this
 // process or came from a backend. It reports false if err is no denial of
 // drawbridge.
 func FromError(err error) (*interceptor.ChallengeError, bool) {
-	var denial *interceptor.ChallengeError
-	if errors.As(err, &denial) {
+	if denial, ok := errors.AsType[*interceptor.ChallengeError](err); ok {
 		return denial, true
 	}
-	var wire *connect.Error
-	if !errors.As(err, &wire) {
+	wire, ok := errors.AsType[*connect.Error](err)
+	if !ok {
 		return nil, false
 	}
 	for _, detail := range wire.Details() {

@@ -61,5 +61,5 @@ func (c *expiringConn) check() error {
 	if time.Now().Before(c.expiry) {
 		return nil
 	}
-	return newError(denialOf(c.authorizer.Expired(c.ctx, c.Spec().Procedure)))
+	return newError(interceptor.DenialOf(c.authorizer.Expired(c.ctx, c.Spec().Procedure)))
 }

@@ -49,7 +49,7 @@ type refusals struct{ prebuilt sync.Map }
 // refuse turns a denial into an error of gRPC and leaves a copy of the challenge
 // in the leading metadata; in trailers net/http would drop it.
 func (r *refusals) refuse(ctx context.Context, err error) error {
-	refused := r.of(denialOf(err))
+	refused := r.of(interceptor.DenialOf(err))
 	if refused.header != nil {
 		// It fails outside of a call and after the header was sent. The status
 		// says it all the same.
@@ -90,21 +90,11 @@ func newStatus(denial *interceptor.ChallengeError) *status.Status {
 	return detailed
 }
 
-// denialOf returns the denial that an Authorizer returned as an error.
-func denialOf(err error) *interceptor.ChallengeError {
-	var denial *interceptor.ChallengeError
-	if errors.As(err, &denial) {
-		return denial
-	}
-	return &interceptor.ChallengeError{Kind: interceptor.KindInternal, Cause: err}
-}
-
 // FromError returns the denial that err carries, whether it was made in this
 // process or came from a backend. It reports false if err is no denial of
 // drawbridge.
 func FromError(err error) (*interceptor.ChallengeError, bool) {
-	var denial *interceptor.ChallengeError
-	if errors.As(err, &denial) {
+	if denial, ok := errors.AsType[*interceptor.ChallengeError](err); ok {
 		return denial, true
 	}
 	wire, ok := status.FromError(err)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 
 	"connectrpc.com/connect"
@@ -80,61 +81,68 @@ func (h *Handlers) connectBidi(ctx context.Context, stream *connect.BidiStream[M
 // the last message of the answer.
 func CallConnect(ctx context.Context, client connect.HTTPClient, url, service, method string, header http.Header, options ...connect.ClientOption) (string, error) {
 	c := connect.NewClient[Message, Message](client, url+Procedure(service, method), options...)
-	message := &Message{Value: "hello"}
-	switch method {
-	case Unary:
-		req := connect.NewRequest(message)
-		copyHeader(req.Header(), header)
-		res, err := c.CallUnary(ctx, req)
-		if err != nil {
-			return "", err
-		}
-		return res.Msg.GetValue(), nil
-	case Client:
-		stream := c.CallClientStream(ctx)
-		copyHeader(stream.RequestHeader(), header)
-		if err := stream.Send(message); err != nil && !errors.Is(err, io.EOF) {
-			return "", err
-		}
-		res, err := stream.CloseAndReceive()
-		if err != nil {
-			return "", err
-		}
-		return res.Msg.GetValue(), nil
-	case Server:
-		req := connect.NewRequest(message)
-		copyHeader(req.Header(), header)
-		stream, err := c.CallServerStream(ctx, req)
-		if err != nil {
-			return "", err
-		}
-		var last string
-		for stream.Receive() {
-			last = stream.Msg().GetValue()
-		}
-		return last, errors.Join(stream.Err(), stream.Close())
-	case Bidi:
-		stream := c.CallBidiStream(ctx)
-		copyHeader(stream.RequestHeader(), header)
-		if err := stream.Send(message); err != nil && !errors.Is(err, io.EOF) {
-			return "", err
-		}
-		if err := stream.CloseRequest(); err != nil {
-			return "", err
-		}
-		answer, err := stream.Receive()
-		closeErr := stream.CloseResponse()
-		if err != nil {
-			return "", err
-		}
-		return answer.GetValue(), closeErr
-	default:
+	call, ok := map[string]func(context.Context, *connect.Client[Message, Message], http.Header) (string, error){
+		Unary: callUnary, Client: callClient, Server: callServer, Bidi: callBidi,
+	}[method]
+	if !ok {
 		return "", fmt.Errorf("rpctest: no method %q", method)
 	}
+	return call(ctx, c, header)
 }
 
-func copyHeader(to, from http.Header) {
-	for name, values := range from {
-		to[name] = values
+func callUnary(ctx context.Context, c *connect.Client[Message, Message], header http.Header) (string, error) {
+	req := connect.NewRequest(hello())
+	maps.Copy(req.Header(), header)
+	res, err := c.CallUnary(ctx, req)
+	if err != nil {
+		return "", err
 	}
+	return res.Msg.GetValue(), nil
 }
+
+func callClient(ctx context.Context, c *connect.Client[Message, Message], header http.Header) (string, error) {
+	stream := c.CallClientStream(ctx)
+	maps.Copy(stream.RequestHeader(), header)
+	// io.EOF means that the server has ended the stream; receiving tells why.
+	if err := stream.Send(hello()); err != nil && !errors.Is(err, io.EOF) {
+		return "", err
+	}
+	res, err := stream.CloseAndReceive()
+	if err != nil {
+		return "", err
+	}
+	return res.Msg.GetValue(), nil
+}
+
+func callServer(ctx context.Context, c *connect.Client[Message, Message], header http.Header) (string, error) {
+	req := connect.NewRequest(hello())
+	maps.Copy(req.Header(), header)
+	stream, err := c.CallServerStream(ctx, req)
+	if err != nil {
+		return "", err
+	}
+	var last string
+	for stream.Receive() {
+		last = stream.Msg().GetValue()
+	}
+	return last, errors.Join(stream.Err(), stream.Close())
+}
+
+func callBidi(ctx context.Context, c *connect.Client[Message, Message], header http.Header) (string, error) {
+	stream := c.CallBidiStream(ctx)
+	maps.Copy(stream.RequestHeader(), header)
+	if err := stream.Send(hello()); err != nil && !errors.Is(err, io.EOF) {
+		return "", err
+	}
+	if err := stream.CloseRequest(); err != nil {
+		return "", err
+	}
+	answer, err := stream.Receive()
+	closeErr := stream.CloseResponse()
+	if err != nil {
+		return "", err
+	}
+	return answer.GetValue(), closeErr
+}
+
+func hello() *Message { return &Message{Value: "hello"} }

@@ -27,7 +27,7 @@ func (h *Handlers) GRPCServer(options ...grpc.ServerOption) *grpc.Server {
 }
 
 func (h *Handlers) grpcUnary(procedure string) grpc.MethodHandler {
-	return func(srv any, ctx context.Context, decode func(any) error, interceptor grpc.UnaryServerInterceptor) (any, error) { //nolint:revive // grpc-go's own signature.
+	return func(srv any, ctx context.Context, decode func(any) error, interceptor grpc.UnaryServerInterceptor) (any, error) {
 		message := new(Message)
 		if err := decode(message); err != nil {
 			return nil, err

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"sync/atomic"
 
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protodesc"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
@@ -78,22 +77,22 @@ func describe() *descriptorpb.FileDescriptorProto {
 	message := "." + string((&wrapperspb.StringValue{}).ProtoReflect().Descriptor().FullName())
 	var services []*descriptorpb.ServiceDescriptorProto
 	for _, name := range []string{GuardedService, PublicService} {
-		service := &descriptorpb.ServiceDescriptorProto{Name: proto.String(string(protoreflect.FullName(name).Name()))}
+		service := &descriptorpb.ServiceDescriptorProto{Name: new(string(protoreflect.FullName(name).Name()))}
 		for _, method := range Kinds {
 			service.Method = append(service.Method, &descriptorpb.MethodDescriptorProto{
-				Name:            proto.String(method),
-				InputType:       proto.String(message),
-				OutputType:      proto.String(message),
-				ClientStreaming: proto.Bool(method == Client || method == Bidi),
-				ServerStreaming: proto.Bool(method == Server || method == Bidi),
+				Name:            new(method),
+				InputType:       new(message),
+				OutputType:      new(message),
+				ClientStreaming: new(method == Client || method == Bidi),
+				ServerStreaming: new(method == Server || method == Bidi),
 			})
 		}
 		services = append(services, service)
 	}
 	return &descriptorpb.FileDescriptorProto{
-		Name:       proto.String("drawbridge/test/v1/test.proto"),
-		Package:    proto.String("drawbridge.test.v1"),
-		Syntax:     proto.String("proto3"),
+		Name:       new("drawbridge/test/v1/test.proto"),
+		Package:    new("drawbridge.test.v1"),
+		Syntax:     new("proto3"),
 		Dependency: []string{"google/protobuf/wrappers.proto"},
 		Service:    services,
 	}

@@ -1,6 +1,7 @@
 package drawbridge_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -248,7 +249,7 @@ func TestEveryDoor(t *testing.T) {
 		service       string
 		authorization []string
 		want          interceptor.Kind
-		from          string // who a handler says it was called by
+		from          string // who a handler says it was called by, or what a denial says besides its kind
 	}{
 		{"no token (SEED-2, R6750-3.1.a)", rpctest.GuardedService, nil, interceptor.KindNoCredentials, ""},
 		{"unsupported scheme (R6750-3.1.a)", rpctest.GuardedService, []string{"Basic YTpi"}, interceptor.KindNoCredentials, ""},
@@ -257,7 +258,7 @@ func TestEveryDoor(t *testing.T) {
 		{"two fields (R6750-2.b)", rpctest.GuardedService, []string{"Bearer a", "Bearer b"}, interceptor.KindInvalidRequest, ""},
 		{"malformed token (SEED-3)", rpctest.GuardedService, bearer("not-a-jwt"), interceptor.KindInvalidToken, ""},
 		{"expired (R9068-4.b)", rpctest.GuardedService, with(func(t *authtest.Token) { t.Lifetime = -time.Hour }), interceptor.KindInvalidToken, ""},
-		{"wrong audience (R8707-2, MCP-7)", rpctest.GuardedService, with(func(t *authtest.Token) { t.Audience = []string{"https://other.example.com"} }), interceptor.KindInvalidToken, ""},
+		{"wrong audience (R8707-2, MCP-7)", rpctest.GuardedService, with(func(t *authtest.Token) { t.Audience = []string{"https://other.example.com"} }), interceptor.KindInvalidToken, "the access token was issued for another resource"},
 		{"no audience (R8725-3.9)", rpctest.GuardedService, with(func(t *authtest.Token) { t.Audience = nil }), interceptor.KindInvalidToken, ""},
 		{"wrong issuer (R8725-3.8)", rpctest.GuardedService, bearer(stranger.Mint(good)), interceptor.KindInvalidToken, ""},
 		{"missing scope (SEED-4, MCP-4)", rpctest.GuardedService, with(func(t *authtest.Token) { t.Scope = rpctest.ScopeRead }), interceptor.KindInsufficientScope, ""},
@@ -286,7 +287,7 @@ func TestEveryDoor(t *testing.T) {
 				if h.handlers.Ran() != before {
 					t.Error("RPC-1: a handler ran")
 				}
-				check(t, over, method, row.service, row.want, got)
+				check(t, over, method, row.service, row.want, row.from, got)
 				h.log.check(t, row.service, row.want)
 			})
 		})
@@ -303,7 +304,7 @@ func TestIssuerDown(t *testing.T) {
 	h := newHouse(t, issuer)
 	h.each(t, func(t *testing.T, over transport, method string) {
 		got := over.call(t, rpctest.GuardedService, method, bearer(token))
-		check(t, over, method, rpctest.GuardedService, interceptor.KindUnavailable, got)
+		check(t, over, method, rpctest.GuardedService, interceptor.KindUnavailable, "", got)
 		h.log.check(t, rpctest.GuardedService, interceptor.KindUnavailable)
 		if got := over.call(t, rpctest.PublicService, method, nil); got.message != "hello from anybody" {
 			t.Errorf("the public service is gone too: %+v", got)
@@ -322,9 +323,9 @@ func (h *house) each(t *testing.T, test func(t *testing.T, over transport, metho
 }
 
 // check compares a denial with what its kind promises.
-func check(t *testing.T, over transport, method, service string, kind interceptor.Kind, got answer) {
+func check(t *testing.T, over transport, method, service string, kind interceptor.Kind, description string, got answer) {
 	t.Helper()
-	detail, header, body := promised(service, kind)
+	detail, header, body := promised(service, kind, description)
 	want := answer{http: over.httpStatus(method, kind), header: header, retry: kind == interceptor.KindUnavailable}
 	if over.rpc {
 		want.code = codes.Code(kind.RPCCode())
@@ -341,13 +342,14 @@ func check(t *testing.T, over transport, method, service string, kind intercepto
 }
 
 // promised is written out here, sentence by sentence, as clients depend on it.
-func promised(service string, kind interceptor.Kind) (*drawbridgev1.Challenge, string, string) {
+func promised(service string, kind interceptor.Kind, description string) (*drawbridgev1.Challenge, string, string) {
 	said := map[interceptor.Kind][2]string{
 		interceptor.KindInvalidRequest:    {"invalid_request", "the credentials are malformed"},
 		interceptor.KindInvalidToken:      {"invalid_token", "the access token is malformed, expired, revoked or not from a trusted issuer"},
 		interceptor.KindInsufficientScope: {"insufficient_scope", "the access token lacks a scope that this operation needs"},
 		interceptor.KindUnavailable:       {"temporarily_unavailable", "the access token cannot be verified right now"},
 	}[kind]
+	said[1] = cmp.Or(description, said[1])
 	detail := &drawbridgev1.Challenge{
 		Scheme:           "Bearer",
 		Realm:            service,

@@ -58,8 +58,8 @@ type Token struct {
 	Forged bool
 }
 
-// Omit, as a value in [Token.Claims] or [Token.Header], leaves the claim or the
-// parameter out.
+// Omit leaves a claim or a parameter out, as a value in [Token.Claims] or
+// [Token.Header].
 var Omit any = omit{}
 
 type omit struct{}

@@ -87,6 +87,10 @@ func (a *Authorizer) AuthorizeContext(ctx context.Context, req Request) (context
 // token that was verified at the door. It is for code that acts for the caller
 // without sending a request, such as an MCP tool that calls a service's Go
 // method. A ctx that a did not authorise carries nobody.
+//
+// A denial for want of scopes asks for all that the procedure and the door need
+// together: the caller comes back through the same door with a token that may
+// hold nothing else.
 func (a *Authorizer) Check(ctx context.Context, procedure string) error {
 	g, _ := grantFromContext(ctx)
 	if g.through == nil || g.through.owner != a {
@@ -104,6 +108,9 @@ func (a *Authorizer) Check(ctx context.Context, procedure string) error {
 		denial = a.noCredentials(&req, requirement, g.through)
 	default:
 		denial = a.judge(&req, requirement, g.through, g.info)
+	}
+	if denial != nil && denial.Kind == KindInsufficientScope && g.requirement != nil {
+		denial.Challenge.Scopes = g.requirement.Join(denial.Challenge.Scopes)
 	}
 	if denial != nil {
 		a.report(ctx, procedure, denial, g.info)
@@ -221,7 +228,9 @@ func (a *Authorizer) authenticate(ctx context.Context, req *Request, g *grant, t
 		return nil, newDenial(kindOfFailure(err), req, g.requirement, g.through, err)
 	}
 	if !g.through.resource.accepts(info.Audience) {
-		return nil, newDenial(KindInvalidToken, req, g.requirement, g.through, errAudience)
+		denial := newDenial(KindInvalidToken, req, g.requirement, g.through, errAudience)
+		denial.Challenge.ErrorDescription = "the access token was issued for another resource"
+		return nil, denial
 	}
 	return info, nil
 }

@@ -66,6 +66,21 @@ func (r *Requirement) Public() bool { return r.public }
 // not be changed.
 func (r *Requirement) Ask() []string { return r.ask }
 
+// Join returns the scopes to ask for so that a token meets r as well as what the
+// given scopes are for. Scopes that imply what r asks for are enough.
+func (r *Requirement) Join(scopes []string) []string {
+	if r.Satisfied(scopes) {
+		return scopes
+	}
+	joined := slices.Clone(scopes)
+	for _, scope := range r.ask {
+		if !slices.Contains(joined, scope) {
+			joined = append(joined, scope)
+		}
+	}
+	return joined
+}
+
 // Satisfied reports whether a token with the granted scopes may call.
 func (r *Requirement) Satisfied(granted []string) bool {
 	for _, sufficient := range r.all {

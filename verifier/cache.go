@@ -88,8 +88,7 @@ func (c *cache) put(token string, e *entry) {
 }
 
 func (g *generation) get(token string) *entry {
-	if v, ok := g.entries.Load(token); ok {
-		return v.(*entry)
-	}
-	return nil
+	v, _ := g.entries.Load(token)
+	e, _ := v.(*entry) // nil if there is none
+	return e
 }

@@ -94,9 +94,11 @@ type JWTConfig struct {
 	RefreshInterval time.Duration
 
 	// CacheSize bounds how many verified tokens are remembered, so that each
-	// signature is checked once. An entry takes about a kilobyte and never
-	// outlives its token or the key that signed it. Zero means 10,000, and a
-	// negative number means that nothing is remembered.
+	// signature is checked once. An entry takes the length of its token and
+	// about half a kilobyte, and is of no use beyond the expiry of the token or
+	// the withdrawal of the key that signed it; tokens longer than 4 KiB are
+	// not remembered. Zero means 10,000, and a negative number means that
+	// nothing is remembered.
 	CacheSize int
 
 	// Logger is told when the key set cannot be fetched, and when it can again.
@@ -105,7 +107,7 @@ type JWTConfig struct {
 }
 
 // validate reports all faults of the configuration at once.
-func (c *JWTConfig) validate() error {
+func (c JWTConfig) validate() error {
 	faults := []error{
 		checkIssuer(c.Issuer),
 		checkRange("Leeway", c.Leeway, 0, maxLeeway),

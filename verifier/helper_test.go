@@ -33,6 +33,7 @@ func (c *clock) Advance(d time.Duration) { c.nanos.Add(int64(d)) }
 // A fixture is an issuer, and a verifier for it, with one clock.
 type fixture struct {
 	*clock
+
 	issuer   *authtest.Issuer
 	verifier *verifier.JWT
 }
@@ -64,11 +65,11 @@ func (f *fixture) mint(alter ...func(*authtest.Token)) string {
 }
 
 func claim(name string, value any) func(*authtest.Token) {
-	return func(t *authtest.Token) { set(&t.Claims, name, value) }
+	return func(t *authtest.Token) { t.Claims = with(t.Claims, name, value) }
 }
 
 func parameter(name string, value any) func(*authtest.Token) {
-	return func(t *authtest.Token) { set(&t.Header, name, value) }
+	return func(t *authtest.Token) { t.Header = with(t.Header, name, value) }
 }
 
 func algorithm(name string) func(*authtest.Token) {
@@ -77,11 +78,12 @@ func algorithm(name string) func(*authtest.Token) {
 
 func forged(t *authtest.Token) { t.Forged = true }
 
-func set(m *map[string]any, name string, value any) {
-	if *m == nil {
-		*m = make(map[string]any)
+func with(m map[string]any, name string, value any) map[string]any {
+	if m == nil {
+		m = make(map[string]any)
 	}
-	(*m)[name] = value
+	m[name] = value
+	return m
 }
 
 func (f *fixture) verify(t testing.TB, token string) (*interceptor.TokenInfo, error) {

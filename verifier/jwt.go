@@ -86,6 +86,11 @@ func newJWT(config JWTConfig, now func() time.Time) (*JWT, error) {
 // error unwraps to ctx.Err() too. The message is for a log. It may quote claims
 // but never holds the token.
 //
+// A token that names an unknown key causes a fetch, but at most one a second, so
+// that a flood of such tokens does no harm. A new key is therefore accepted
+// within a second of its publication and the time of the fetch. Until then the
+// token is invalid.
+//
 // VerifyToken may be called concurrently. It waits for the network only while
 // it has no keys, or old ones after a long rest, or when the token names a key
 // that is not known. Such waits end with ctx, and share one fetch.

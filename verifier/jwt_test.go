@@ -14,6 +14,8 @@ import (
 	"github.com/drawbridge-rpc/drawbridge/verifier"
 )
 
+// TestTokenInfo has what the Authorizer needs, the audience above all: whether a
+// token is for the resource that was asked (R8707-2) is decided there.
 func TestTokenInfo(t *testing.T) {
 	f := newFixture(t, verifier.JWTConfig{Claims: []string{"tenant", "realm_access", "absent"}})
 	token := f.mint(
@@ -75,8 +77,8 @@ func TestAccepted(t *testing.T) {
 	}
 }
 
-// TestRefusedEarly has the faults that are seen without the signature. They must
-// cost no fetch, whatever the flood.
+// TestRefusedEarly has the faults that are seen without the signature. All are
+// invalid tokens (R9068-4.c), and must cost no fetch, whatever the flood.
 func TestRefusedEarly(t *testing.T) {
 	year := float64(365 * 24 * 3600)
 	now := float64(time.Now().Unix())
@@ -85,14 +87,14 @@ func TestRefusedEarly(t *testing.T) {
 		alter  func(*authtest.Token)
 		reason string
 	}{
-		{"R8725-3.1 HS256 with the public key", algorithm("HS256"), "alg"},
-		{"R8725-3.1 algorithm off the list", parameter("alg", "ES512"), "alg"},
+		{"R8725-3.1 HS256 with the public key", algorithm("HS256"), "alg is"},
+		{"R8725-3.1 algorithm off the list", parameter("alg", "ES512"), "alg is"},
 		{"R8725-3.1 algorithm missing", parameter("alg", authtest.Omit), "alg"},
 		{"R8725-3.1 algorithm null", parameter("alg", nil), "alg"},
-		{"R8725-3.1 algorithm in another case", parameter("alg", "es256"), "alg"},
+		{"R8725-3.1 algorithm in another case", parameter("alg", "es256"), "alg is"},
 		{"R8725-3.2 none", func(t *authtest.Token) { t.Algorithm = "none" }, "segment"},
-		{"R8725-3.2 none with a signature", parameter("alg", "none"), "alg"},
-		{"R8725-3.2 None with a signature", parameter("alg", "None"), "alg"},
+		{"R8725-3.2 none with a signature", parameter("alg", "none"), "alg is"},
+		{"R8725-3.2 None with a signature", parameter("alg", "None"), "alg is"},
 		{"R8725-3.8 foreign issuer", claim("iss", "https://evil.example.com"), "iss"},
 		{"R8725-3.9 aud missing", claim("aud", authtest.Omit), "aud is missing"},
 		{"R8725-3.9 aud empty", claim("aud", ""), "aud is empty"},
@@ -115,9 +117,10 @@ func TestRefusedEarly(t *testing.T) {
 		{"R9068-4.b exp string", claim("exp", "4102444800"), "exp"},
 		{"R9068-4.b exp negative", claim("exp", -1), "exp"},
 		{"R9068-4.b exp in milliseconds", claim("exp", 4102444800000), "exp"},
-		{"R9068-4.b exp beyond float64", claim("exp", json.Number("1e400")), "exp"},
+		{"R9068-4.b exp beyond float64", claim("exp", json.Number("1e400")), "1e400"},
 		{"R9068-4.b expired", claim("exp", now-year), "expired"},
 		{"R9068-4.b nbf in the future", claim("nbf", now+year), "nbf"},
+		{"R9068-4.b nbf negative", claim("nbf", -1), "nbf"},
 		{"R9068-4.b nbf string", claim("nbf", "0"), "nbf"},
 		{"R9068-4.b iat in the future", claim("iat", now+year), "iat"},
 		{"R9068-4.b iat null", claim("iat", nil), "iat"},
@@ -177,6 +180,7 @@ func TestOtherKinds(t *testing.T) {
 	}
 }
 
+// TestSignature proves R9068-4.c for what only the signature tells.
 func TestSignature(t *testing.T) {
 	for _, name := range []string{"ES256", "RS256", "EdDSA"} {
 		f := newFixture(t, verifier.JWTConfig{}, name)
@@ -277,6 +281,18 @@ func TestMalformed(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			f.refuses(t, row.token, interceptor.ErrInvalidToken)
 		})
+	}
+}
+
+// TestLength proves that the limit is 16 KiB, for a token that is good in all
+// else.
+func TestLength(t *testing.T) {
+	f := newFixture(t, verifier.JWTConfig{})
+	f.accepts(t, f.mint(claim("padding", strings.Repeat("x", 11<<10))))
+	long := f.mint(claim("padding", strings.Repeat("x", 12<<10)))
+	_, err := f.verify(t, long)
+	if !errors.Is(err, interceptor.ErrInvalidToken) || !strings.Contains(err.Error(), "longer than 16384 bytes") {
+		t.Errorf("%d bytes: got %v", len(long), err)
 	}
 }
 

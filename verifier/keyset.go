@@ -212,12 +212,14 @@ func (s *keySet) message(err error, now time.Time) func() {
 	logger := cmp.Or(s.logger, slog.Default())
 	switch {
 	case err == nil && s.lastErr != nil:
-		return func() { logger.Info("the key set of the issuer is available again", "issuer", s.issuer) }
+		return func() {
+			logger.Info("the key set of the issuer is available again", slog.String("issuer", s.issuer))
+		}
 	case err != nil && (s.lastErr == nil || now.Sub(s.reminded) >= remindInterval):
 		s.reminded = now
 		age := s.age(now)
 		return func() {
-			logger.Warn("the key set of the issuer cannot be fetched", "issuer", s.issuer, "error", err, age)
+			logger.Warn("the key set of the issuer cannot be fetched", slog.String("issuer", s.issuer), slog.Any("error", err), age)
 		}
 	default:
 		return func() {}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -148,14 +149,17 @@ func TestWithdrawnKey(t *testing.T) {
 			f := newFixture(t, verifier.JWTConfig{CacheSize: row.size})
 			token := f.mint()
 			f.accepts(t, token)
-			f.issuer.RotateKeys()
-			f.issuer.WithdrawOldKeys()
-			f.Advance(interval - 1)
-			f.fetches(t, 0, func() { f.accepts(t, token) })
-			f.Advance(1)
-			f.fetches(t, 1, func() { f.accepts(t, token) }) // in the background
-			f.fetches(t, 0, func() { f.refuses(t, token, interceptor.ErrInvalidToken) })
-			f.accepts(t, f.mint())
+			for range 3 {
+				f.issuer.RotateKeys()
+				f.issuer.WithdrawOldKeys()
+				f.Advance(interval - 1)
+				f.fetches(t, 0, func() { f.accepts(t, token) })
+				f.Advance(1)
+				f.fetches(t, 1, func() { f.accepts(t, token) }) // in the background
+				f.fetches(t, 0, func() { f.refuses(t, token, interceptor.ErrInvalidToken) })
+				token = f.mint()
+				f.accepts(t, token)
+			}
 		})
 	}
 }
@@ -261,41 +265,48 @@ func TestRefreshFails(t *testing.T) {
 // good one, and that nothing is needed to recover.
 func TestBadAnswer(t *testing.T) {
 	const html = "<html><body>Down for maintenance</body></html>"
+	json := func(body string) func(string) http.Handler {
+		return func(string) http.Handler { return authtest.Answer(http.StatusOK, "application/json", body) }
+	}
 	for _, row := range []struct {
 		name   string
-		answer http.Handler
+		answer func(goodSet string) http.Handler
 	}{
-		{"empty", authtest.Answer(200, "application/json", "")},
-		{"empty object", authtest.Answer(200, "application/json", "{}")},
-		{"empty set", authtest.Answer(200, "application/json", `{"keys":[]}`)},
-		{"null", authtest.Answer(200, "application/json", "null")},
-		{"null keys", authtest.Answer(200, "application/json", `{"keys":null}`)},
-		{"keys in another case", authtest.Answer(200, "application/json", `{"Keys":[]}`)},
-		{"an array", authtest.Answer(200, "application/json", "[]")},
-		{"only keys of no use", authtest.Answer(200, "application/json", `{"keys":[{"kty":"oct","k":"AAAA"}]}`)},
-		{"HTML", authtest.Answer(200, "text/html", html)},
-		{"503", authtest.Answer(503, "text/html", html)},
-		{"500 with a good set", nil},
-		{"32 MiB", authtest.Answer(200, "application/json", `{"keys":[`+strings.Repeat(" ", 32<<20))},
-		{"204", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })},
-		{"cut off", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Content-Length", "100")
-			_, _ = w.Write([]byte("{"))
-		})},
-		{"redirect without end", http.RedirectHandler("/keys", http.StatusFound)},
+		{"empty", json("")},
+		{"empty object", json("{}")},
+		{"empty set", json(`{"keys":[]}`)},
+		{"null", json("null")},
+		{"null keys", json(`{"keys":null}`)},
+		{"an array", json("[]")},
+		{"only keys of no use", json(`{"keys":[{"kty":"oct","k":"AAAA"}]}`)},
+		{"keys in another case", func(goodSet string) http.Handler {
+			return authtest.Answer(http.StatusOK, "application/json", strings.Replace(goodSet, "keys", "Keys", 1))
+		}},
+		{"32 MiB", func(goodSet string) http.Handler {
+			return authtest.Answer(http.StatusOK, "application/json", goodSet+strings.Repeat(" ", 32<<20))
+		}},
+		{"HTML", func(string) http.Handler { return authtest.Answer(http.StatusOK, "text/html", html) }},
+		{"503", func(string) http.Handler { return authtest.Answer(http.StatusServiceUnavailable, "text/html", html) }},
+		{"500 with a good set", func(goodSet string) http.Handler {
+			return authtest.Answer(http.StatusInternalServerError, "application/json", goodSet)
+		}},
+		{"cut off", func(goodSet string) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Length", strconv.Itoa(len(goodSet)+1))
+				_, _ = w.Write([]byte(goodSet))
+			})
+		}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			f := newFixture(t, verifier.JWTConfig{CacheSize: -1, Logger: slog.New(slog.DiscardHandler)})
-			if row.answer == nil {
-				row.answer = authtest.Answer(500, "application/json", string(f.issuer.KeySet()))
-			}
-			f.issuer.HandleKeySet(row.answer)
+			answer := row.answer(string(f.issuer.KeySet()))
+			f.issuer.HandleKeySet(answer)
 			f.refuses(t, f.mint(), interceptor.ErrUnavailable)
 			f.issuer.Up()
 			f.Advance(coolDown)
 			f.accepts(t, f.mint())
 
-			f.issuer.HandleKeySet(row.answer)
+			f.issuer.HandleKeySet(answer)
 			f.Advance(interval)
 			f.accepts(t, f.mint())
 			f.verifier.AwaitFetch()

@@ -69,7 +69,7 @@ func (p *provider) get(ctx context.Context, address string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer response.Body.Close() //nolint:errcheck // everything of use was read
+	defer response.Body.Close()
 	return read(response)
 }
 

@@ -3,6 +3,8 @@ package verifier_test
 import (
 	"encoding/json"
 	"errors"
+	"io"
+	"log"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -95,7 +97,9 @@ func TestKeySetMoves(t *testing.T) {
 func secureIssuer(t *testing.T, keySet http.Handler) (issuer *httptest.Server, config verifier.JWTConfig) {
 	t.Helper()
 	mux := http.NewServeMux()
-	issuer = httptest.NewTLSServer(mux)
+	issuer = httptest.NewUnstartedServer(mux)
+	issuer.Config.ErrorLog = log.New(io.Discard, "", 0) // of failed handshakes
+	issuer.StartTLS()
 	t.Cleanup(issuer.Close)
 	mux.Handle("/.well-known/openid-configuration", authtest.Answer(200, "application/json",
 		`{"issuer":"`+issuer.URL+`","jwks_uri":"`+issuer.URL+`/keys"}`))
@@ -140,12 +144,12 @@ func TestHTTPS(t *testing.T) {
 func TestRedirect(t *testing.T) {
 	signer := authtest.NewIssuer(t)
 	var asked atomic.Int64
-	clear := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	plain := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		asked.Add(1)
 		_, _ = w.Write(signer.KeySet())
 	}))
-	defer clear.Close()
-	issuer, config := secureIssuer(t, http.RedirectHandler(clear.URL, http.StatusFound))
+	defer plain.Close()
+	issuer, config := secureIssuer(t, http.RedirectHandler(plain.URL, http.StatusFound))
 	v, err := verifier.NewJWT(config)
 	if err != nil {
 		t.Fatal(err)
@@ -187,4 +191,10 @@ func TestRedirectIsFollowed(t *testing.T) {
 	defer moved.Close()
 	f.issuer.HandleKeySet(http.RedirectHandler(moved.URL, http.StatusFound))
 	f.accepts(t, f.mint())
+}
+
+func TestRedirectWithoutEnd(t *testing.T) {
+	f := newFixture(t, verifier.JWTConfig{Logger: slog.New(slog.DiscardHandler)})
+	f.issuer.HandleKeySet(http.RedirectHandler("/keys", http.StatusFound))
+	f.fetches(t, 6, func() { f.refuses(t, f.mint(), interceptor.ErrUnavailable) })
 }

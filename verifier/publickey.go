@@ -67,9 +67,6 @@ func parseKey(raw []byte, algorithms []string) (*publicKey, error) {
 	if err := checkUse(raw, key.Use); err != nil {
 		return nil, err
 	}
-	if !key.Valid() || !key.IsPublic() {
-		return nil, errors.New("not a public key")
-	}
 	algorithm, err := algorithmOf(&key, algorithms)
 	if err != nil {
 		return nil, err
@@ -116,7 +113,9 @@ func algorithmOf(key *jose.JSONWebKey, accepted []string) (string, error) {
 	return "", fmt.Errorf("not for an accepted algorithm (alg %s)", quote(key.Algorithm))
 }
 
-// abilities returns the algorithms that a key can be used with.
+// abilities returns the algorithms that a public key can be used with. There is
+// nothing that a symmetric key may be used with, nor a private one: if the
+// issuer has published it, anybody can sign.
 func abilities(key any) ([]string, error) {
 	switch key := key.(type) {
 	case *rsa.PublicKey:

@@ -40,7 +40,8 @@ func TestKeyNotUsable(t *testing.T) {
 		{"unknown kty", alter("kty", "XYZ"), "key 0"},
 		{"unknown crv", alter("crv", "P-999"), "key 0"},
 		{"not on the curve", alter("x", strings.Repeat("A", 43)), "key 0"},
-		{"private", alter("d", strings.Repeat("A", 42)+"E"), "key 0"},
+		{"private and broken", alter("d", "AAAA"), "key 0"},
+		{"private", privateKey, "PrivateKey"},
 		{"symmetric", func(key map[string]any) { clear(key); key["kty"] = "oct"; key["k"] = strings.Repeat("A", 43) }, "key 0"},
 		{"RSA of 1024 bits", func(key map[string]any) { rsaKey(key, 1024) }, "1024 bits"},
 		{"RSA of 2040 bits", func(key map[string]any) { rsaKey(key, 2040) }, "2040 bits"},
@@ -54,6 +55,22 @@ func TestKeyNotUsable(t *testing.T) {
 				t.Errorf("got %v, want unavailable because of %s", err, row.reason)
 			}
 		})
+	}
+}
+
+// privateKey makes the key a private one.
+func privateKey(key map[string]any) {
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		panic(err)
+	}
+	document, err := jose.JSONWebKey{Key: private, KeyID: "ES256-1"}.MarshalJSON()
+	if err != nil {
+		panic(err)
+	}
+	clear(key)
+	if err := json.Unmarshal(document, &key); err != nil {
+		panic(err)
 	}
 }
 

@@ -1,0 +1,228 @@
+package authtest_test
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+
+	"github.com/drawbridge-rpc/drawbridge/authtest"
+)
+
+var algorithms = []string{"ES256", "RS256", "EdDSA"}
+
+// parts returns the header and the claims of a token.
+func parts(t *testing.T, token string) (header, claims map[string]any) {
+	t.Helper()
+	segments := strings.Split(token, ".")
+	if len(segments) != 3 {
+		t.Fatalf("%q has %d segments", token, len(segments))
+	}
+	for i, part := range []*map[string]any{&header, &claims} {
+		data, err := base64.RawURLEncoding.DecodeString(segments[i])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(data, part); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return header, claims
+}
+
+// verify checks the signature of a token, by another library than the one that
+// made it.
+func verify(t *testing.T, issuer *authtest.Issuer, token string) error {
+	t.Helper()
+	var set jose.JSONWebKeySet
+	if err := json.Unmarshal(issuer.KeySet(), &set); err != nil {
+		t.Fatal(err)
+	}
+	jws, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.ES256, jose.RS256, jose.EdDSA})
+	if err != nil {
+		return err
+	}
+	_, err = jws.Verify(set)
+	return err
+}
+
+func TestGoodToken(t *testing.T) {
+	issuer := authtest.NewIssuer(t, algorithms...)
+	for _, algorithm := range algorithms {
+		token := issuer.Mint(authtest.Token{Algorithm: algorithm})
+		if err := verify(t, issuer, token); err != nil {
+			t.Errorf("%s: %v", algorithm, err)
+		}
+		if header, _ := parts(t, token); header["alg"] != algorithm || header["typ"] != "at+jwt" || header["kid"] == "" {
+			t.Errorf("%s: header is %v", algorithm, header)
+		}
+	}
+	header, _ := parts(t, issuer.Mint(authtest.Token{}))
+	if header["alg"] != algorithms[0] {
+		t.Errorf("without an algorithm the header is %v", header)
+	}
+}
+
+func TestClaims(t *testing.T) {
+	issuer := authtest.NewIssuer(t)
+	issued := time.Unix(1_800_000_000, 999)
+	_, got := parts(t, issuer.Mint(authtest.Token{
+		Subject:  "alice",
+		ClientID: "shop",
+		Audience: []string{"a", "b"},
+		Scope:    "read write",
+		IssuedAt: issued,
+		Lifetime: time.Hour,
+		Claims:   map[string]any{"tenant": "acme", "sub": authtest.Omit, "client_id": nil},
+	}))
+	want := map[string]any{
+		"iss":       issuer.URL,
+		"client_id": nil,
+		"aud":       []any{"a", "b"},
+		"scope":     "read write",
+		"iat":       1.8e9,
+		"exp":       1.8e9 + 3600,
+		"jti":       "token-1",
+		"tenant":    "acme",
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %v\nwant %v", got, want)
+	}
+}
+
+func TestDefaultClaims(t *testing.T) {
+	issuer := authtest.NewIssuer(t)
+	before := time.Now().Unix()
+	_, got := parts(t, issuer.Mint(authtest.Token{Audience: []string{"a"}}))
+	if got["sub"] != "user-1" || got["client_id"] != "client-1" || got["aud"] != "a" {
+		t.Errorf("got %v", got)
+	}
+	issued, expires := int64(got["iat"].(float64)), int64(got["exp"].(float64))
+	if issued < before || issued > time.Now().Unix() || expires != issued+300 {
+		t.Errorf("iat is %d, exp is %d, minted at %d", issued, expires, before)
+	}
+	if _, ok := got["scope"]; ok {
+		t.Errorf("got a scope: %v", got)
+	}
+	_, other := parts(t, issuer.Mint(authtest.Token{}))
+	if _, ok := other["aud"]; ok || other["jti"] == got["jti"] {
+		t.Errorf("got %v after %v", other, got)
+	}
+}
+
+func TestHeader(t *testing.T) {
+	issuer := authtest.NewIssuer(t)
+	header, _ := parts(t, issuer.Mint(authtest.Token{
+		Header: map[string]any{"typ": authtest.Omit, "kid": "x", "alg": "RS256", "crit": []string{"x"}},
+	}))
+	want := map[string]any{"kid": "x", "alg": "RS256", "crit": []any{"x"}}
+	if !reflect.DeepEqual(header, want) {
+		t.Errorf("got %v, want %v", header, want)
+	}
+}
+
+// TestBrokenTokens proves that what should not verify does not.
+func TestBrokenTokens(t *testing.T) {
+	issuer := authtest.NewIssuer(t, algorithms...)
+	for _, algorithm := range algorithms {
+		good := issuer.Mint(authtest.Token{Algorithm: algorithm})
+		for name, token := range map[string]string{
+			"tampered":     authtest.Tamper(good),
+			"forged":       issuer.Mint(authtest.Token{Algorithm: algorithm, Forged: true}),
+			"forged again": issuer.Mint(authtest.Token{Algorithm: algorithm, Forged: true}),
+			"none":         issuer.Mint(authtest.Token{Algorithm: "none"}),
+			"HS256":        issuer.Mint(authtest.Token{Algorithm: "HS256"}),
+		} {
+			t.Run(algorithm+" "+name, func(t *testing.T) {
+				if verify(t, issuer, token) == nil {
+					t.Error("verified")
+				}
+			})
+		}
+	}
+}
+
+func TestForgedTokenLooksGood(t *testing.T) {
+	issuer := authtest.NewIssuer(t)
+	good, _ := parts(t, issuer.Mint(authtest.Token{}))
+	forged, _ := parts(t, issuer.Mint(authtest.Token{Forged: true}))
+	if !reflect.DeepEqual(good, forged) {
+		t.Errorf("headers are %v and %v", good, forged)
+	}
+}
+
+func TestUnsignedToken(t *testing.T) {
+	issuer := authtest.NewIssuer(t)
+	token := issuer.Mint(authtest.Token{Algorithm: "none"})
+	if header, _ := parts(t, token); header["alg"] != "none" || !strings.HasSuffix(token, ".") {
+		t.Errorf("got %s", token)
+	}
+	if authtest.Tamper(token) != token {
+		t.Error("there is a signature to tamper with")
+	}
+}
+
+func TestSign(t *testing.T) {
+	issuer := authtest.NewIssuer(t)
+	token := issuer.Sign(`{"alg":"ES256","kid":"ES256-1"}`, "not JSON")
+	if err := verify(t, issuer, token); err != nil {
+		t.Error(err)
+	}
+	if !strings.Contains(token, base64.RawURLEncoding.EncodeToString([]byte("not JSON"))) {
+		t.Errorf("got %s", token)
+	}
+}
+
+// TestMistakes proves that a token that cannot be minted fails the test.
+func TestMistakes(t *testing.T) {
+	for name, token := range map[string]authtest.Token{
+		"no key":        {Algorithm: "RS256"},
+		"unknown":       {Algorithm: "RS999"},
+		"not encodable": {Claims: map[string]any{"f": func() {}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			recorder := &recorder{TB: t}
+			issuer := authtest.NewIssuer(recorder)
+			issuer.Mint(token)
+			if len(recorder.errors) != 1 {
+				t.Errorf("got %q, want one error", recorder.errors)
+			}
+		})
+	}
+}
+
+// A recorder keeps the errors of a test to itself.
+type recorder struct {
+	testing.TB
+
+	errors []string
+}
+
+func (r *recorder) Errorf(format string, args ...any) {
+	r.errors = append(r.errors, fmt.Sprintf(format, args...))
+}
+
+func TestConcurrentUse(t *testing.T) {
+	issuer := authtest.NewIssuer(t)
+	var group sync.WaitGroup
+	for range 8 {
+		group.Go(func() {
+			for range 10 {
+				issuer.Mint(authtest.Token{})
+				issuer.Mint(authtest.Token{Forged: true})
+				issuer.RotateKeys()
+				issuer.KeySet()
+				issuer.WithdrawOldKeys()
+				issuer.Down()
+				issuer.Up()
+			}
+		})
+	}
+	group.Wait()
+}

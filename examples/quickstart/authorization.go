@@ -1,0 +1,72 @@
+package main
+
+import (
+	"log/slog"
+	"strings"
+
+	"github.com/drawbridge-rpc/drawbridge/examples/authserver"
+)
+
+// The clients that the authorization server knows. A demonstration may print
+// its secrets.
+const (
+	serviceClient = "quickstart-service"
+	serviceSecret = "quickstart-secret"
+	nativeClient  = "quickstart-native"
+	nativeSecret  = "quickstart-native-secret"
+)
+
+// newAuthServer runs the authorization server of the house. It is another
+// party: the rest of the house knows no more of it than its issuer.
+func newAuthServer(issuer, origin, mcpURL string, logger *slog.Logger) (*authserver.Server, error) {
+	return authserver.New(authserver.Config{
+		Issuer:    issuer,
+		Resources: resourceNames(origin, mcpURL),
+		Scopes:    []string{readStock, writeStock, readBilling},
+		Subject:   "ada",
+		Clients: []authserver.Client{{
+			ID:         serviceClient,
+			Secret:     serviceSecret,
+			GrantTypes: []string{"client_credentials"},
+		}, {
+			ID: nativeClient,
+			// Some client libraries take a client without a secret for one
+			// whose secret is empty, so it has one and need not send it.
+			Secret:         nativeSecret,
+			SecretOptional: true,
+			GrantTypes:     []string{"authorization_code"},
+			RedirectURIs: []string{ // with any port
+				"http://127.0.0.1/callback",
+				"http://localhost/callback",
+				"http://[::1]/callback",
+				"http://localhost/oauth/callback",
+			},
+		}},
+		Logger: logger,
+	})
+}
+
+// resourceNames are the names under which a client may ask for a token for one
+// of the resources. On loopback, the host has three names, and the library
+// echoes the one that the client dialled. A URL parser in a client may write the
+// empty path of the origin as a slash, which is the same URL (RFC 3986 §6.2.3).
+func resourceNames(origin, mcpURL string) []string {
+	names := []string{origin, origin + "/", mcpURL}
+	for _, name := range names[:3] {
+		for _, host := range []string{"127.0.0.1", "localhost", "[::1]"} {
+			names = append(names, replaceHost(name, host))
+		}
+	}
+	return names
+}
+
+// replaceHost replaces the host of an absolute URL that has a port.
+func replaceHost(absolute, host string) string {
+	scheme, rest, _ := strings.Cut(absolute, "://")
+	authority, path, slash := strings.Cut(rest, "/")
+	port := authority[strings.LastIndex(authority, ":"):]
+	if slash {
+		path = "/" + path
+	}
+	return scheme + "://" + host + port + path
+}

@@ -1,0 +1,40 @@
+package main
+
+import (
+	"log/slog"
+	"net/http"
+
+	"github.com/drawbridge-rpc/drawbridge/httpbridge"
+	"github.com/drawbridge-rpc/drawbridge/httpbridge/mcpbridge"
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/drawbridge-rpc/drawbridge/examples/internal/mcptools"
+)
+
+// mcpPath is the path of the MCP endpoint below the origin. With the origin it
+// is a resource identifier, so it is exactly what clients use.
+const mcpPath = "/mcp"
+
+// newMCPEndpoint serves the services as tools. Every request has to meet the
+// rule of the endpoint, and a tool call that of the RPC that the tool stands for
+// besides.
+//
+// The endpoint is stateless, which revision 2026-07-28 of MCP needs and clients
+// of older revisions get along with.
+func newMCPEndpoint(bridge *httpbridge.Bridge, s *services, logger *slog.Logger) (http.Handler, error) {
+	guard, err := mcpbridge.New(mcpbridge.Config{
+		Bridge:  bridge,
+		Service: mcpService,
+		Tools:   mcptools.Procedures(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	server := mcp.NewServer(&mcp.Implementation{Name: "drawbridge-quickstart", Version: "1.0.0"}, nil)
+	mcptools.Add(server, s.inventory, s.billing)
+	server.AddReceivingMiddleware(guard.Middleware())
+	return guard.Protect(mcp.NewStreamableHTTPHandler(
+		func(*http.Request) *mcp.Server { return server },
+		&mcp.StreamableHTTPOptions{Stateless: true, JSONResponse: true, Logger: logger},
+	)), nil
+}

@@ -1,0 +1,223 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/modelcontextprotocol/go-sdk/auth"
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+	"github.com/modelcontextprotocol/go-sdk/oauthex"
+
+	"github.com/drawbridge-rpc/drawbridge/examples/internal/mcptools"
+	inventoryv1 "github.com/drawbridge-rpc/drawbridge/examples/proto/inventory/v1"
+)
+
+// redirectURL is where a native client would listen. The port is its own
+// choice; here the browser below hands the code over and nobody has to.
+const redirectURL = "http://127.0.0.1:53682/callback"
+
+// mcpClient is the official client of the go-sdk, with the OAuth client that
+// comes with it.
+type mcpClient struct {
+	wire    *tap
+	session *mcp.ClientSession
+}
+
+func (c *mcpClient) close() error {
+	if c.session == nil {
+		return nil
+	}
+	err := c.session.Close()
+	c.wire.close()
+	return err
+}
+
+// connectMCP gives the client the URL of the endpoint and its client id, and
+// lets it go.
+func (w *walker) connectMCP(ctx context.Context) error {
+	w.mcp.wire = newTap(false)
+	handler, err := auth.NewAuthorizationCodeHandler(&auth.AuthorizationCodeHandlerConfig{
+		PreregisteredClient:      &oauthex.ClientCredentials{ClientID: nativeClient},
+		RedirectURL:              redirectURL,
+		AuthorizationCodeFetcher: w.browse,
+		Client:                   &http.Client{Transport: w.mcp.wire},
+	})
+	if err != nil {
+		return err
+	}
+	client := mcp.NewClient(&mcp.Implementation{Name: "quickstart", Version: "1.0.0"}, nil)
+	session, err := client.Connect(ctx, &mcp.StreamableClientTransport{
+		Endpoint:             w.house.MCP,
+		HTTPClient:           &http.Client{Transport: w.mcp.wire},
+		OAuthHandler:         handler,
+		DisableStandaloneSSE: true,
+	}, nil)
+	seen := w.showMCP()
+	if err != nil {
+		return err
+	}
+	w.mcp.session = session
+	w.got("revision %s of MCP", session.InitializeResult().ProtocolVersion)
+	w.space()
+	w.say(`All of it happened inside the client of the official go-sdk: refused, to the metadata
+		document, to the authorization server, through the browser with PKCE, to a token, and in. The
+		demonstration approves for its only user; a real server would have asked.`)
+	if err := inOrder(seen,
+		"POST "+mcpPath+" 401",
+		"GET /.well-known/oauth-protected-resource"+mcpPath+" 200",
+		"GET /.well-known/oauth-authorization-server 200",
+		"GET /authorize 302",
+		"POST /token 200",
+		"POST "+mcpPath+" 200",
+	); err != nil {
+		return err
+	}
+	challenge, err := parseChallenge(seen[0].header.Get("WWW-Authenticate"))
+	return errors.Join(err, same("the scope", strings.Join(challenge.scopes, " "), readStock))
+}
+
+// callTool calls what the token is good for.
+func (w *walker) callTool(ctx context.Context) error {
+	var out mcptools.ListItemsOutput
+	if _, err := w.tool(ctx, "list_items", map[string]any{"filter": "m8"}, &out); err != nil {
+		return err
+	}
+	for _, item := range out.Items {
+		w.got("%-10s %4d  %s", item.SKU, item.Quantity, item.Name)
+	}
+	w.space()
+	w.say(`The tool calls the Go method of the service in this process. Whether the caller may was
+		decided on its token before, by the rule of ListItems. The token itself went nowhere.`)
+	return same("the number of items", len(out.Items), 3)
+}
+
+// stepUpMCP calls what the token is not good for, yet.
+func (w *walker) stepUpMCP(ctx context.Context) error {
+	var out mcptools.AdjustStockOutput
+	seen, err := w.tool(ctx, "adjust_stock", map[string]any{"sku": "NUT-M8", "delta": 25}, &out)
+	if err != nil {
+		return err
+	}
+	w.got("%s: %d in stock", out.Item.SKU, out.Item.Quantity)
+	w.space()
+	w.say(`The refusal of one tool is a real HTTP 403 with insufficient_scope and not an error in a
+		result, which would have been a 200. That is why the client stepped up: it asked for
+		%s besides what it had, and called again.`, writeStock)
+	listed, err := w.inventory(w.http1, w.read).ListItems(ctx, &inventoryv1.ListItemsRequest{Filter: "nut"})
+	if err != nil {
+		return err
+	}
+	return errors.Join(
+		checkStepUp(seen),
+		same("the stock as the tool tells it", out.Item.Quantity, 425),
+		same("the stock as the RPC tells it", listed.GetItems()[0].GetQuantity(), 425))
+}
+
+// tool calls a tool, shows it, and returns what went over the wire.
+func (w *walker) tool(ctx context.Context, name string, args map[string]any, into any) ([]*exchange, error) {
+	encoded, err := json.Marshal(args)
+	if err != nil {
+		return nil, err
+	}
+	w.mcp.wire.take()
+	result, err := w.mcp.session.CallTool(ctx, &mcp.CallToolParams{Name: name, Arguments: args})
+	w.sent("tools/call %s %s", name, encoded)
+	seen := w.showMCP()
+	if err != nil {
+		return nil, err
+	}
+	if result.IsError {
+		return nil, fmt.Errorf("expected %s to succeed, got %w", name, result.GetError())
+	}
+	structured, err := json.Marshal(result.StructuredContent)
+	if err != nil {
+		return nil, err
+	}
+	return seen, json.Unmarshal(structured, into)
+}
+
+// checkStepUp wants the whole way from the 403 to the answer.
+func checkStepUp(seen []*exchange) error {
+	if err := inOrder(seen, "POST "+mcpPath+" 403", "GET /authorize 302", "POST /token 200", "POST "+mcpPath+" 200"); err != nil {
+		return err
+	}
+	challenge, err := parseChallenge(seen[0].header.Get("WWW-Authenticate"))
+	return errors.Join(err,
+		same("error", challenge.params["error"], "insufficient_scope"),
+		same("the scope", strings.Join(challenge.scopes, " "), writeStock))
+}
+
+// browse is the browser of the person who uses the client: it follows the
+// redirects of the authorization server until they lead to the client.
+func (w *walker) browse(ctx context.Context, args *auth.AuthorizationArgs) (*auth.AuthorizationResult, error) {
+	browser := &http.Client{
+		Transport: w.mcp.wire,
+		CheckRedirect: func(req *http.Request, _ []*http.Request) error {
+			if strings.HasPrefix(req.URL.String(), redirectURL) {
+				return http.ErrUseLastResponse
+			}
+			return nil
+		},
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, args.URL, nil)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := browser.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	location, err := resp.Location()
+	if err != nil {
+		return nil, fmt.Errorf("the authorization server answered %s without a redirect", resp.Status)
+	}
+	params := location.Query()
+	if code := params.Get("error"); code != "" {
+		return nil, fmt.Errorf("the authorization server refused: %s: %s", code, params.Get("error_description"))
+	}
+	return &auth.AuthorizationResult{Code: params.Get("code"), State: params.Get("state"), Iss: params.Get("iss")}, nil
+}
+
+// showMCP shows what the client sent on its own account, and returns it.
+func (w *walker) showMCP() []*exchange {
+	seen := w.mcp.wire.take()
+	for _, e := range seen {
+		note := ""
+		switch {
+		case e.authorized:
+			note = " (with a token)"
+		case e.url.Query().Has("scope"):
+			note = "?…&scope=" + e.url.Query().Get("scope")
+		}
+		w.sent("%s%s", e.request(), note)
+		w.got("%s", e.answer())
+		if challenge := e.header.Get("WWW-Authenticate"); challenge != "" {
+			w.got("WWW-Authenticate: %s", challenge)
+		}
+	}
+	return seen
+}
+
+// inOrder fails unless the exchanges begin with the first of wants and hold the
+// others, in that order.
+func inOrder(seen []*exchange, wants ...string) error {
+	var lines []string
+	for _, e := range seen {
+		lines = append(lines, fmt.Sprintf("%s %d", e.request(), e.status))
+	}
+	rest := lines
+	for i, want := range wants {
+		at := slices.Index(rest, want)
+		if at < 0 || i == 0 && at > 0 {
+			return fmt.Errorf("expected %q among the requests, in the order %q, got %q", want, wants, lines)
+		}
+		rest = rest[at+1:]
+	}
+	return nil
+}

@@ -1,0 +1,126 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+)
+
+// patience is how long one step may take. All of them together take a second
+// or two.
+const patience = 10 * time.Second
+
+// step is one stage of the walk-through. It shows something, and fails if what
+// it shows is not as it should be.
+type step struct {
+	name string
+	run  func(*walker, context.Context) error
+}
+
+// steps is the walk-through. Later steps use what earlier ones found out.
+func steps() []step {
+	return []step{
+		{"a public RPC needs no token", (*walker).publicRPC},
+		{"an RPC without a token, over Connect", (*walker).refusedConnect},
+		{"the same over gRPC", (*walker).refusedGRPC},
+		{"the same over gRPC-Web", (*walker).refusedGRPCWeb},
+		{"the same as streams", (*walker).refusedStreams},
+		{"the challenge", (*walker).readChallenge},
+		{"the metadata document", (*walker).readMetadata},
+		{"the authorization server", (*walker).readAuthServer},
+		{"a token", (*walker).getToken},
+		{"the RPC with the token", (*walker).callWithToken},
+		{"another service with the same token", (*walker).otherService},
+		{"step-up", (*walker).stepUp},
+		{"another door with the same token", (*walker).otherDoor},
+		{"an MCP client finds its way alone", (*walker).connectMCP},
+		{"the MCP client calls a tool", (*walker).callTool},
+		{"a tool that needs more", (*walker).stepUpMCP},
+	}
+}
+
+// walk goes through all steps, as a client that knows the addresses of the
+// house and nothing else.
+func walk(ctx context.Context, house announcement, n *narrator) error {
+	w, err := newWalker(house, n)
+	if err != nil {
+		return err
+	}
+	w.introduce()
+	for i, s := range steps() {
+		n.heading(s.name)
+		if err := w.try(ctx, s); err != nil {
+			return errors.Join(fmt.Errorf("step %d (%s): %w", i+1, s.name, err), w.close())
+		}
+	}
+	n.space()
+	n.say("Every step went as it should. To try for yourself:")
+	n.space()
+	n.say("go run ./quickstart -serve")
+	return w.close()
+}
+
+// walker is the client that walks, and what it has found out.
+type walker struct {
+	*narrator
+
+	house announcement
+	http1 *tap
+	http2 *tap
+	grpc  *grpc.ClientConn
+
+	challenge challenge // of step 2, the one to follow
+	metadata  metadata
+	server    serverMetadata
+	read      string // a token with inventory:read
+	mcp       mcpClient
+}
+
+func newWalker(house announcement, n *narrator) (*walker, error) {
+	conn, err := grpc.NewClient(house.GRPC, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		return nil, err
+	}
+	return &walker{narrator: n, house: house, http1: newTap(false), http2: newTap(true), grpc: conn}, nil
+}
+
+func (w *walker) introduce() {
+	fmt.Fprintf(w.out, "%sdrawbridge quickstart%s\n\n", w.bold, w.plain)
+	w.say("This process runs, on loopback:")
+	w.space()
+	for _, line := range [][2]string{
+		{"authorization server", w.house.Issuer},
+		{"Connect server", w.house.Connect},
+		{"MCP endpoint", w.house.MCP},
+		{"grpc-go server", w.house.GRPC},
+	} {
+		fmt.Fprintf(w.out, "    %-22s%s\n", line[0], line[1])
+	}
+	w.space()
+	w.say(`And now it is a client that knows these addresses and nothing else. Lines with ">" were
+		sent, lines with "<" came back.`)
+}
+
+func (w *walker) try(ctx context.Context, s step) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	return s.run(w, ctx)
+}
+
+func (w *walker) close() error {
+	w.http1.close()
+	w.http2.close()
+	return errors.Join(w.mcp.close(), w.grpc.Close())
+}
+
+// same fails unless got is what was expected.
+func same[T comparable](what string, got, want T) error {
+	if got == want {
+		return nil
+	}
+	return fmt.Errorf("expected %s to be %v, got %v", what, want, got)
+}

@@ -1,0 +1,158 @@
+package interceptor_test
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/drawbridge-rpc/drawbridge/interceptor"
+	"github.com/drawbridge-rpc/drawbridge/internal/wwwauth"
+	drawbridgev1 "github.com/drawbridge-rpc/drawbridge/proto/drawbridge/v1"
+)
+
+func seconds(n int64) *time.Duration {
+	d := time.Duration(n) * time.Second
+	return &d
+}
+
+// full is a challenge with every field.
+func full() interceptor.Challenge {
+	return interceptor.Challenge{
+		Scheme: "DPoP", Realm: "a.v1.A", ResourceMetadata: base + wellKnown,
+		Scopes: []string{"b", "a"}, Error: "insufficient_user_authentication", ErrorDescription: "come back stronger",
+		ACRValues: []string{"urn:gold", "urn:silver"}, MaxAge: seconds(300), Algs: []string{"ES256", "EdDSA"},
+	}
+}
+
+func TestChallengeHeader(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name      string
+		challenge interceptor.Challenge
+		want      string
+	}{
+		{"R9110-11.b realm is quoted", interceptor.Challenge{Scheme: "Bearer", Realm: "a.v1.A"}, `Bearer realm="a.v1.A"`},
+		{"R9728-5.a R9470-3 R9449-7.1 everything", full(), `DPoP realm="a.v1.A", resource_metadata="https://api.example.com/.well-known/oauth-protected-resource", scope="b a", ` +
+			`error="insufficient_user_authentication", error_description="come back stronger", acr_values="urn:gold urn:silver", max_age="300", algs="ES256 EdDSA"`},
+		{"R9470-3 a max_age of zero", interceptor.Challenge{Scheme: "Bearer", MaxAge: seconds(0)}, `Bearer max_age="0"`},
+		{"R9470-3 whole seconds", interceptor.Challenge{Scheme: "Bearer", MaxAge: func() *time.Duration { d := 1999 * time.Millisecond; return &d }()}, `Bearer max_age="1"`},
+		{"R6750-3.c not a scope", interceptor.Challenge{Scheme: "Bearer", Scopes: []string{"a", "", "b c", `d"e`, "f\n", "ü", "g"}}, `Bearer scope="a g"`},
+		{"R6750-3.c no scope is left", interceptor.Challenge{Scheme: "Bearer", Realm: "x", Scopes: []string{" ", "\x7f"}}, `Bearer realm="x"`},
+		{"R6750-3.c a description", interceptor.Challenge{Scheme: "Bearer", ErrorDescription: "say \"no\"\\\r\nX: ÿ\t"}, `Bearer error_description="say 'no'?  X: ? "`},
+		{"R6750-3.c an error", interceptor.Challenge{Scheme: "Bearer", Error: "a\"b\\c\x00"}, `Bearer error="a'b?c "`},
+		{"R9110-11.c a realm is escaped", interceptor.Challenge{Scheme: "Bearer", Realm: `a"b\c`}, `Bearer realm="a\"b\\c"`},
+		{"R9110-11.c a realm cannot end the line", interceptor.Challenge{Scheme: "Bearer", Realm: "a\r\nSet-Cookie: b"}, `Bearer realm="a  Set-Cookie: b"`},
+		{"a scheme that is none", interceptor.Challenge{Scheme: "Bearer realm=x,", Realm: "a"}, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			got := tt.challenge.Header()
+			if got != tt.want {
+				t.Errorf("got  %s\nwant %s", got, tt.want)
+			}
+			wantSendable(t, got)
+		})
+	}
+}
+
+// TestHostileChallenge: whatever a backend sends, the header is one challenge
+// with the parameters that it has (R6750-3.b, R6750-3.c).
+func TestHostileChallenge(t *testing.T) {
+	t.Parallel()
+	for _, hostile := range []string{`", error="x`, "\r\nSet-Cookie: a=b", "a, Basic realm=x", "\x00\x7f", "ünïcödé", "\xff\xfe", `\`, `"`, "\u2028", strings.Repeat(`"`, 1<<12)} {
+		detail := &drawbridgev1.Challenge{
+			Scheme: "Bearer", Realm: hostile, ResourceMetadata: hostile, Scopes: []string{hostile, "good"}, Error: hostile,
+			ErrorDescription: hostile, AcrValues: []string{hostile}, MaxAge: proto.Int64(-1), DpopAlgs: []string{hostile},
+		}
+		for code := range uint32(18) {
+			challenge := interceptor.FromWire(code, detail).Challenge
+			header := challenge.Header()
+			wantSendable(t, header)
+			parsed, err := wwwauth.Parse([]string{header})
+			if err != nil || len(parsed) != 1 || parsed[0].Scheme != "Bearer" {
+				t.Fatalf("%.40q: %.80s is %d challenges, %v", hostile, header, len(parsed), err)
+			}
+			for _, name := range []string{"error", "error_description", "scope"} {
+				if strings.ContainsAny(parsed[0].Get(name), "\"\\") {
+					t.Errorf("R6750-3.c: %s is %.80q", name, parsed[0].Get(name))
+				}
+			}
+			if !strings.Contains(" "+parsed[0].Get("scope")+" ", " good ") || parsed[0].Get("max_age") != "0" {
+				t.Errorf("%.40q: got %.80s", hostile, header)
+			}
+		}
+		detail.Scheme = hostile
+		challenge := interceptor.FromWire(16, detail).Challenge
+		if got := challenge.Header(); got != "" {
+			t.Errorf("R9110-11.a: a scheme of %.40q became %.80q", hostile, got)
+		}
+	}
+}
+
+// TestChallengeOverWire: the detail is the truth, and nothing of it is lost
+// (RPC-3).
+func TestChallengeOverWire(t *testing.T) {
+	t.Parallel()
+	fresh := full()
+	fresh.MaxAge = seconds(0)
+	for name, sent := range map[string]interceptor.Challenge{
+		"R9470-3 everything":         full(),
+		"R9470-3 a max_age of zero":  fresh,
+		"SEED-2 without credentials": {Scheme: "Bearer", Realm: "a.v1.A", ResourceMetadata: base + wellKnown},
+		"nothing":                    {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			wire, err := proto.Marshal(sent.Proto())
+			if err != nil {
+				t.Fatal(err)
+			}
+			detail := new(drawbridgev1.Challenge)
+			if err := proto.Unmarshal(wire, detail); err != nil {
+				t.Fatal(err)
+			}
+			got := interceptor.FromWire(16, detail).Challenge
+			if !reflect.DeepEqual(got, sent) {
+				t.Errorf("got  %+v\nwant %+v", got, sent)
+			}
+			if got.Header() != sent.Header() {
+				t.Errorf("got  %s\nwant %s", got.Header(), sent.Header())
+			}
+		})
+	}
+}
+
+// TestProtoIsCopied: neither end of the wire can change the other.
+func TestProtoIsCopied(t *testing.T) {
+	t.Parallel()
+	sent := full()
+	detail := sent.Proto()
+	detail.Scopes[0], detail.AcrValues[0], detail.DpopAlgs[0], *detail.MaxAge = "x", "x", "x", 1
+	if !reflect.DeepEqual(sent, full()) {
+		t.Errorf("Proto shares memory: %+v", sent)
+	}
+	detail = sent.Proto()
+	got := interceptor.FromWire(16, detail)
+	detail.Scopes[0], detail.AcrValues[0], detail.DpopAlgs[0], *detail.MaxAge = "x", "x", "x", 1
+	if !reflect.DeepEqual(got.Challenge, full()) {
+		t.Errorf("FromWire shares memory: %+v", got.Challenge)
+	}
+}
+
+// TestMaxAgeFromWire: what does not fit is the nearest that does.
+func TestMaxAgeFromWire(t *testing.T) {
+	t.Parallel()
+	const longest = (1<<63 - 1) / int64(time.Second)
+	for sent, want := range map[int64]int64{-1 << 63: 0, -1: 0, 0: 0, 1: 1, longest: longest, longest + 1: longest, 1<<63 - 1: longest} {
+		got := interceptor.FromWire(16, &drawbridgev1.Challenge{MaxAge: &sent}).Challenge.MaxAge
+		if got == nil || *got != time.Duration(want)*time.Second {
+			t.Errorf("%d: got %v, want %ds", sent, got, want)
+		}
+	}
+	if got := interceptor.FromWire(16, new(drawbridgev1.Challenge)).Challenge.MaxAge; got != nil {
+		t.Errorf("absent: got %v", *got)
+	}
+}

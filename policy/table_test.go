@@ -1,0 +1,176 @@
+package policy_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/drawbridge-rpc/drawbridge/internal/rpctest"
+	"github.com/drawbridge-rpc/drawbridge/policy"
+)
+
+// TestZeroPolicy: everything is denied (RPC-6).
+func TestZeroPolicy(t *testing.T) {
+	t.Parallel()
+	table := compile(t, policy.Policy{})
+	for _, procedure := range []string{"", "/", "/a.v1.A/Get", rpctest.Procedure(rpctest.GuardedService, rpctest.Unary)} {
+		if table.Lookup(procedure) != nil {
+			t.Errorf("RPC-6: %q has a rule", procedure)
+		}
+	}
+	if table.LookupService("") != nil || table.LookupService("a.v1.A") != nil {
+		t.Error("RPC-6: a service has a rule")
+	}
+	if got := table.Scopes(); len(got) != 0 {
+		t.Errorf("Scopes: got %q", got)
+	}
+	if table.Len() != 0 {
+		t.Errorf("Len: got %d", table.Len())
+	}
+}
+
+// TestLookup: a service name is no procedure, and a procedure no service name.
+func TestLookup(t *testing.T) {
+	t.Parallel()
+	table := compile(t, rules(policy.Rule{Public: true}, nil))
+	for _, tt := range []struct {
+		procedure string
+		want      bool
+	}{
+		{"/a.v1.A/Get", true},
+		{"/a.v1.A/Anything", true},
+		{"/a.v1.A", false},
+		{"a.v1.A", false},
+		{"/a.v1.a/Get", false},
+		{"/a.v1.AB/Get", false},
+		{"/v1.A/Get", false},
+		{"/a.v1.A/a.v1.A", false},
+	} {
+		if got := table.Lookup(tt.procedure) != nil; got != tt.want {
+			t.Errorf("RPC-6: Lookup(%q): got %t, want %t", tt.procedure, got, tt.want)
+		}
+	}
+	for service, want := range map[string]bool{"a.v1.A": true, "/a.v1.A/Get": false, "/a.v1.A": false, "a.v1.A/Get": false, "": false} {
+		if got := table.LookupService(service) != nil; got != want {
+			t.Errorf("RPC-6: LookupService(%q): got %t, want %t", service, got, want)
+		}
+	}
+}
+
+// TestIndex: indexes go from 0 to Len()-1, one for each rule that is written.
+func TestIndex(t *testing.T) {
+	t.Parallel()
+	table := compile(t, policy.Policy{Services: map[string]policy.Service{
+		"a.v1.A": {Rule: policy.Rule{Public: true}, Undescribed: true, Methods: map[string]policy.Rule{
+			"Get": {Authenticated: true}, "Put": {Scopes: []string{"write"}}, "Locked": {},
+		}},
+		rpctest.GuardedService: {Rule: policy.Rule{Authenticated: true}, Methods: map[string]policy.Rule{rpctest.Bidi: {Public: true}}},
+	}})
+	var indexes []int
+	for _, procedure := range []string{
+		"/a.v1.A/Get", "/a.v1.A/Put", "/a.v1.A/Other", "/a.v1.A/Another",
+		rpctest.Procedure(rpctest.GuardedService, rpctest.Bidi),
+		rpctest.Procedure(rpctest.GuardedService, rpctest.Unary),
+		rpctest.Procedure(rpctest.GuardedService, rpctest.Client),
+	} {
+		indexes = append(indexes, table.Lookup(procedure).Index())
+	}
+	slices.Sort(indexes)
+	if indexes = slices.Compact(indexes); !slices.Equal(indexes, []int{0, 1, 2, 3, 4}) || table.Len() != 5 {
+		t.Errorf("got indexes %d of %d", indexes, table.Len())
+	}
+	// A method that is described shares the rule of its service.
+	if table.Lookup(rpctest.Procedure(rpctest.GuardedService, rpctest.Unary)) != table.LookupService(rpctest.GuardedService) {
+		t.Error("Unary has a rule of its own")
+	}
+}
+
+// TestScopes: scopes_supported is derived from the rules (MCP-6, R9728-2.b).
+func TestScopes(t *testing.T) {
+	t.Parallel()
+	p := policy.Policy{
+		Services: map[string]policy.Service{
+			"b.v1.B": {Rule: policy.Rule{Scopes: []string{"z", "b"}}, Undescribed: true},
+			"a.v1.A": {Rule: policy.Rule{AnyScopes: []string{"b", "y"}}, Undescribed: true, Methods: map[string]policy.Rule{
+				"Get": {Scopes: []string{"a"}, AnyScopes: []string{"z"}}, "Put": {Authenticated: true}, "Pub": {Public: true}, "Locked": {},
+			}},
+		},
+		Implies: map[string][]string{"admin": {"a", "unasked"}},
+	}
+	if got, want := compile(t, p).Scopes(), []string{"a", "b", "y", "z"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestAllocations(t *testing.T) {
+	table := compile(t, rules(policy.Rule{Scopes: []string{"a"}}, map[string]policy.Rule{"Get": {AnyScopes: []string{"b", "c"}}, "Locked": {}}))
+	requirement, granted := table.Lookup("/a.v1.A/Get"), []string{"x", "c"}
+	for _, tt := range []struct {
+		name string
+		run  func()
+	}{
+		{"Lookup of a method", func() { table.Lookup("/a.v1.A/Get") }},
+		{"Lookup of a method that is locked", func() { table.Lookup("/a.v1.A/Locked") }},
+		{"Lookup by service", func() { table.Lookup("/a.v1.A/Put") }},
+		{"Lookup of an unknown service", func() { table.Lookup("/b.v1.B/Get") }},
+		{"Lookup of what is malformed", func() { table.Lookup("//a.v1.A/Get") }},
+		{"LookupService", func() { table.LookupService("a.v1.A") }},
+		{"Satisfied", func() { requirement.Satisfied(granted) }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := testing.AllocsPerRun(100, tt.run); got != 0 {
+				t.Errorf("got %v allocations, want none", got)
+			}
+		})
+	}
+}
+
+// BenchmarkLookup goes through the procedures at random, so that caches of the
+// processor help no more than they would in a server.
+func BenchmarkLookup(b *testing.B) {
+	for _, methods := range []int{1, 100, 10_000} {
+		table, procedures := bigTable(b, methods)
+		order := rand.New(rand.NewPCG(1, 2)).Perm(1 << 16)
+		for i := range order {
+			order[i] %= len(procedures)
+		}
+		b.Run(fmt.Sprintf("methods=%d", methods), func(b *testing.B) {
+			b.ReportAllocs()
+			i := 0
+			for b.Loop() {
+				if table.Lookup(procedures[order[i&(1<<16-1)]]) == nil {
+					b.Fatal("no rule")
+				}
+				i++
+			}
+		})
+	}
+}
+
+func BenchmarkLookupMiss(b *testing.B) {
+	table, _ := bigTable(b, 10_000)
+	b.ReportAllocs()
+	for b.Loop() {
+		if table.Lookup("/bench.v1.Service0/Nowhere") != nil {
+			b.Fatal("a rule")
+		}
+	}
+}
+
+// bigTable has a rule for each of so many methods, 20 to a service.
+func bigTable(b *testing.B, methods int) (*policy.Table, []string) {
+	b.Helper()
+	p := policy.Policy{Services: make(map[string]policy.Service)}
+	var procedures []string
+	for i := range methods {
+		name := fmt.Sprintf("bench.v1.Service%d", i/20)
+		if i%20 == 0 {
+			p.Services[name] = policy.Service{Undescribed: true, Methods: make(map[string]policy.Rule)}
+		}
+		method := fmt.Sprintf("Method%d", i)
+		p.Services[name].Methods[method] = policy.Rule{Scopes: []string{"bench:" + method}}
+		procedures = append(procedures, "/"+name+"/"+method)
+	}
+	return compile(b, p), procedures
+}

@@ -1,0 +1,105 @@
+package verifier_test
+
+import (
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/drawbridge-rpc/drawbridge/authtest"
+	"github.com/drawbridge-rpc/drawbridge/interceptor"
+	"github.com/drawbridge-rpc/drawbridge/verifier"
+)
+
+// FuzzVerifyToken gives the verifier tokens that the issuer never signed. It
+// must accept none.
+func FuzzVerifyToken(f *testing.F) {
+	fix := newFixture(f, verifier.JWTConfig{AcceptTypeJWT: true}, "ES256", "EdDSA")
+	fix.accepts(f, fix.mint())
+	signed := fix.mint()
+	segments := strings.Split(signed, ".")
+	for _, seed := range []string{
+		"", ".", "..", "a.b.c", strings.Repeat(".", 100),
+		segments[0] + "." + segments[1] + ".",
+		segments[0] + ".." + segments[2],
+		segments[1] + "." + segments[0] + "." + segments[2],
+		signed + "\n", " " + signed, signed + ".x",
+		authtest.Tamper(signed),
+		fix.mint(forged),
+		fix.mint(forged, parameter("kid", authtest.Omit)),
+		fix.mint(algorithm("none")),
+		fix.mint(algorithm("HS256")),
+		fix.mint(forged, parameter("jwk", map[string]any{"kty": "oct", "k": "AAAA"})),
+		fix.mint(forged, parameter("x5c", []string{"MIIB"})),
+		`{"payload":"` + segments[1] + `","protected":"` + segments[0] + `","signature":"` + segments[2] + `"}`,
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, token string) {
+		info, err := fix.verifier.VerifyToken(t.Context(), token)
+		checkResult(t, token, info, err)
+		if !errors.Is(err, interceptor.ErrInvalidToken) {
+			t.Errorf("got %+v and %v", info, err)
+		}
+	})
+}
+
+// FuzzClaims gives the verifier well-signed tokens with claims of any kind.
+// What it accepts must be what the claims say, to a decoder of another make.
+func FuzzClaims(f *testing.F) {
+	fix := newFixture(f, verifier.JWTConfig{Claims: []string{"tenant"}, CacheSize: -1})
+	fix.accepts(f, fix.mint())
+	const header = `{"alg":"ES256","typ":"at+jwt","kid":"ES256-1"}`
+	for _, seed := range []string{
+		``, `null`, `[]`, `{}`, `{"iss":1}`, `{"iss":"ISS"}`,
+		`{"iss":"ISS","sub":"u","aud":"a","exp":4102444800}`,
+		`{"iss":"ISS","sub":"u","aud":["a","b"],"exp":4102444800.5,"scope":"a b","tenant":{"a":[1,null]}}`,
+		`{"iss":"ISS","sub":"u","aud":"a","exp":4102444800,"scp":["a","b c"],"azp":"c"}`,
+		`{"iss":"ISS","sub":"u","aud":"a","AUD":"b","exp":4102444800,"Scope":"admin"}`,
+		`{"iss":"ISS","iss":"x","sub":"u","aud":"a","exp":4102444800}`,
+		`{"iss":"ISS","sub":"u","aud":"a","exp":1e400}`,
+		`{"iss":"ISS","sub":"u","aud":"a","exp":"4102444800"}`,
+		`{"iss":"ISS","sub":"u","aud":"a","exp":4102444800,"nonce":null}`,
+		`{"iss":"ISS","sub":"u","aud":"a","exp":4102444800,"cnf":{}}`,
+		`{"iss":"ISS","sub":"u","aud":"a","exp":4102444800,"nbf":-1,"iat":{}}`,
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, claims string) {
+		claims = strings.ReplaceAll(claims, "ISS", fix.issuer.URL)
+		token := fix.issuer.Sign(header, claims)
+		info, err := fix.verifier.VerifyToken(t.Context(), token)
+		checkResult(t, token, info, err)
+		if err == nil {
+			checkClaims(t, fix, claims, info)
+		} else if !errors.Is(err, interceptor.ErrInvalidToken) {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+func checkClaims(t *testing.T, fix *fixture, claims string, info *interceptor.TokenInfo) {
+	t.Helper()
+	var want map[string]any
+	if err := json.Unmarshal([]byte(claims), &want); err != nil {
+		t.Fatalf("accepted claims that are not JSON: %v", err)
+	}
+	if want["iss"] != info.Issuer || info.Issuer != fix.issuer.URL {
+		t.Errorf("iss is %v, got %q", want["iss"], info.Issuer)
+	}
+	if want["sub"] != info.Subject || info.Subject == "" {
+		t.Errorf("sub is %v, got %q", want["sub"], info.Subject)
+	}
+	if len(info.Audience) == 0 || slices.Contains(info.Audience, "") {
+		t.Errorf("aud is %v, got %q", want["aud"], info.Audience)
+	}
+	if !fix.Now().Before(info.Expiry) {
+		t.Errorf("exp is %v, got %v", want["exp"], info.Expiry)
+	}
+	for _, name := range []string{"nonce", "at_hash", "c_hash", "s_hash", "events", "cnf"} {
+		if _, ok := want[name]; ok {
+			t.Errorf("accepted a token with %s", name)
+		}
+	}
+}

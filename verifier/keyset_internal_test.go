@@ -1,0 +1,44 @@
+package verifier
+
+import (
+	"context"
+	"testing"
+	"time"
+)
+
+// TestNewerThan has a caller that looked at keys which were replaced before it
+// asked for newer ones. It gets those at once, even in the cool-down.
+func TestNewerThan(t *testing.T) {
+	s := newKeySet(JWTConfig{RefreshInterval: time.Minute}, time.Now)
+	fetches := 0
+	s.fetch = func(context.Context) ([]*publicKey, error) {
+		fetches++
+		return nil, nil
+	}
+	seen, err := s.newerThan(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	replaced := newKeys(nil, seen, time.Now())
+	s.current.Store(replaced)
+	if got, err := s.newerThan(t.Context(), seen); got != replaced || err != nil || fetches != 1 {
+		t.Errorf("got %p and %v after %d fetches, want %p after one", got, err, fetches, replaced)
+	}
+	if got, err := s.newerThan(t.Context(), replaced); got != replaced || err != nil || fetches != 1 {
+		t.Errorf("in the cool-down: got %p and %v after %d fetches", got, err, fetches)
+	}
+}
+
+// TestRefreshIsNotDue has two callers see that a refresh is due, and the second
+// come when it is done.
+func TestRefreshIsNotDue(t *testing.T) {
+	s := newKeySet(JWTConfig{RefreshInterval: time.Minute}, time.Now)
+	s.fetch = func(context.Context) ([]*publicKey, error) { return nil, nil }
+	if _, err := s.newerThan(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	current := s.current.Load()
+	if got, err := s.refresh(t.Context(), time.Now()); got != current || err != nil || s.running != nil {
+		t.Errorf("got %p and %v, want %p and no fetch", got, err, current)
+	}
+}

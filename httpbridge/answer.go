@@ -78,10 +78,22 @@ func bodyOf(denial *interceptor.ChallengeError) []byte {
 	return body
 }
 
-// write sends the answer. What a header had before and would contradict it is
-// replaced.
+// describing are the fields that describe another content than the answer's.
+var describing = [...]string{
+	"Accept-Ranges", "Age", "Content-Digest", "Content-Disposition", "Content-Encoding", "Content-Language",
+	"Content-Location", "Content-Md5", "Content-Range", "Digest", "Etag", "Expires", "Last-Modified", "Location",
+	"Refresh", "Repr-Digest", "Retry-After", "Trailer", "Transfer-Encoding", wwwAuthenticate,
+}
+
+// write sends the answer. What a handler has put into the header before and
+// would contradict it is removed.
 func (a *answer) write(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
+	if len(header) > 0 {
+		for _, name := range describing {
+			delete(header, name)
+		}
+	}
 	header["Content-Type"] = jsonContent
 	header["Content-Length"] = a.length
 	header["Cache-Control"] = noStore
@@ -118,12 +130,14 @@ func setChallenge(header http.Header, r *http.Request, challenge []string) {
 // has their client interceptors and the request came through [Bridge.Handler] or
 // [Bridge.Protect].
 func (b *Bridge) WriteError(w http.ResponseWriter, r *http.Request, err error) {
+	recorded := recorder.FromContext(r.Context())
 	denial, found := errors.AsType[*interceptor.ChallengeError](err)
 	if !found {
-		if denial, _ = recorder.FromContext(r.Context()).Denial(); denial == nil {
+		if denial, _ = recorded.Denial(); denial == nil {
 			denial = interceptor.DenialOf(err)
 		}
 	}
+	recorded.Dismiss() // It is told here.
 	b.answerAt(r, denial).write(w, r)
 }
 

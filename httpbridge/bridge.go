@@ -85,8 +85,12 @@ func checkOrigin(origin string) string {
 	switch {
 	case strings.Contains(origin, "*"):
 		return "has a wildcard; name the origins"
+	case strings.ContainsFunc(origin, func(r rune) bool { return r <= ' ' || r >= 0x7f || r == '"' }):
+		return "has a character that browsers do not send in an origin; hosts are in punycode"
 	case err != nil || u.Host == "" || u.Scheme == "":
 		return "is not an origin such as https://app.example.com"
+	case strings.HasSuffix(origin, ":") || len(u.Port()) > 5:
+		return "has a malformed port"
 	case u.User != nil || u.Path != "" || u.RawQuery != "" || u.ForceQuery || strings.Contains(origin, "#"):
 		return "has more than a scheme, a host and a port"
 	case u.Scheme == "http" && u.Port() == "80" || u.Scheme == "https" && u.Port() == "443":

@@ -23,6 +23,9 @@ func (b *Bridge) metadata(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case !ok:
 		http.NotFound(w, r)
+	case r.Method == http.MethodOptions:
+		w.Header().Set("Allow", "GET, HEAD, OPTIONS")
+		w.WriteHeader(http.StatusNoContent)
 	case r.Method != http.MethodGet && r.Method != http.MethodHead:
 		w.Header().Set("Allow", "GET, HEAD, OPTIONS")
 		http.Error(w, "Method Not Allowed", http.StatusMethodNotAllowed)
@@ -45,7 +48,7 @@ func (b *Bridge) serveMetadata(w http.ResponseWriter, r *http.Request) bool {
 
 // documentOf returns the document that the URL of a request names.
 func (b *Bridge) documentOf(r *http.Request) (interceptor.ResourceMetadata, bool) {
-	path := r.URL.EscapedPath()
+	path := r.URL.Path
 	resource, inserted := strings.CutPrefix(path, wellKnown)
 	if !inserted || resource != "" && resource[0] != '/' {
 		var appended bool

@@ -13,12 +13,15 @@ import (
 // caller with [interceptor.TokenInfoFromContext]. It also runs as under
 // [Bridge.Handler]: what it meets of denials is told to the client.
 //
-// A service that the policy does not know is denied, like everywhere.
+// A service that the policy does not know is denied, like everywhere. The path
+// of the request selects the resource, so a handler that strips a prefix goes
+// inside: Protect(service, http.StripPrefix(…)).
 func (b *Bridge) Protect(service string, handler http.Handler) http.Handler {
 	guarded := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case b.foreign(r):
-			writeForeign(w)
+			refusal := b.authorizer.RefuseOrigin(r.Context(), interceptor.HTTPRequest(service, r))
+			b.answerTo(interceptor.DenialOf(refusal)).write(w, r)
 		case isPreflight(r):
 			// Browsers send no credentials with it, and nothing is behind it.
 			w.WriteHeader(http.StatusNoContent)
@@ -90,12 +93,3 @@ func (b *Bridge) translate(ctx context.Context, w http.ResponseWriter, r *http.R
 // answer of the handler stands. It is for handlers that can do without the
 // backend.
 func Dismiss(ctx context.Context) { recorder.FromContext(ctx).Dismiss() }
-
-// writeForeign refuses a browser (MCP transports). More authority would not
-// help, so there is no challenge.
-func writeForeign(w http.ResponseWriter) {
-	writeJSON(w, http.StatusForbidden, map[string]string{
-		"error":             "forbidden_origin",
-		"error_description": "requests from this origin are not allowed",
-	})
-}

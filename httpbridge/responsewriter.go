@@ -2,6 +2,7 @@ package httpbridge
 
 import (
 	"bufio"
+	"bytes"
 	"net"
 	"net/http"
 	"strings"
@@ -24,16 +25,12 @@ type responseWriter struct {
 	mu       sync.Mutex
 	decided  bool // whose answer it is
 	replaced bool // it is ours, and what the handler writes goes nowhere
+	settled  bool // nothing is kept back any longer
+	finished bool // the handler has returned, and nothing may be written
 
-	// What the handler wrote while the answer was held back.
-	early       []byte
-	earlyStatus int
-	earlyFlush  bool
+	early      []byte // what the handler wrote first, while it is kept back
+	earlyFlush bool
 }
-
-// maxEarly bounds what is kept of an answer that is held back. The event with
-// which an MCP server begins is a tenth of it.
-const maxEarly = 1 << 10
 
 func newResponseWriter(b *Bridge, w http.ResponseWriter) *responseWriter {
 	translating := &responseWriter{ResponseWriter: w, bridge: b}
@@ -47,28 +44,22 @@ func (w *responseWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter 
 func (w *responseWriter) WriteHeader(status int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.letGo()
 	// An informational status precedes the header.
-	final := status < 100 || status > 199 || status == http.StatusSwitchingProtocols
-	switch {
-	case !final:
-		w.ResponseWriter.WriteHeader(status)
-	case w.holding():
-		w.earlyStatus = status
-	case !w.decide():
-		w.ResponseWriter.WriteHeader(status)
+	if final := status < 100 || status > 199 || status == http.StatusSwitchingProtocols; final && w.decide() {
+		return
 	}
+	w.ResponseWriter.WriteHeader(status)
 }
 
 func (w *responseWriter) Write(data []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.holding() {
-		if len(w.early)+len(data) <= maxEarly {
-			w.early = append(w.early, data...)
-			return len(data), nil
-		}
-		w.letGo()
+	if !w.settled && !w.decided && w.early == nil && w.recorder.Holds(data) {
+		w.early = bytes.Clone(data)
+		return len(data), nil
 	}
+	w.letGo()
 	if w.decide() {
 		return len(data), nil
 	}
@@ -83,7 +74,7 @@ func (w *responseWriter) Flush() { _ = w.FlushError() }
 func (w *responseWriter) FlushError() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.holding() {
+	if w.early != nil {
 		w.earlyFlush = true
 		return nil
 	}
@@ -91,46 +82,53 @@ func (w *responseWriter) FlushError() error {
 	return http.NewResponseController(w.ResponseWriter).Flush()
 }
 
-// Hijack implements http.Hijacker, for the connections that can be.
+// Hijack implements http.Hijacker, for the connections that can be. From then
+// on the answer is the handler's.
 func (w *responseWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	return http.NewResponseController(w.ResponseWriter).Hijack()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	conn, buffered, err := http.NewResponseController(w.ResponseWriter).Hijack()
+	if err == nil {
+		w.decided = true
+	}
+	return conn, buffered, err
 }
 
 // finish is called when the handler has returned, perhaps without writing.
 func (w *responseWriter) finish() {
-	w.recorder.Release()
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if denial, _ := w.recorder.Denial(); denial != nil {
-		w.decide()
-	}
-}
-
-// holding reports whether it is too early to say whose answer it is.
-func (w *responseWriter) holding() bool { return !w.decided && w.recorder.Held() }
-
-// release is called when the answer is no longer held back.
-func (w *responseWriter) release() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.letGo()
+	if denial, _ := w.recorder.Denial(); denial != nil {
+		w.decide()
+	}
+	w.finished = true
 }
 
-// letGo writes what was held back, unless the answer is ours.
+// release is called when nothing needs to be kept back any longer, from
+// whichever goroutine found that out.
+func (w *responseWriter) release() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.finished {
+		w.letGo()
+	}
+}
+
+// letGo writes what was kept back, unless the answer is ours.
 func (w *responseWriter) letGo() {
-	if w.earlyStatus == 0 && w.early == nil && !w.earlyFlush {
+	w.settled = true
+	if w.early == nil {
 		return
 	}
+	data := w.early
+	w.early = nil
 	if !w.decide() {
-		if w.earlyStatus != 0 {
-			w.ResponseWriter.WriteHeader(w.earlyStatus)
-		}
-		_, _ = w.ResponseWriter.Write(w.early) // The client is gone; nobody is left to tell.
+		_, _ = w.ResponseWriter.Write(data) // The client is gone; nobody is left to tell.
 	}
 	if w.earlyFlush {
 		_ = http.NewResponseController(w.ResponseWriter).Flush()
 	}
-	w.early, w.earlyStatus, w.earlyFlush = nil, 0, false
 }
 
 // decide settles once, with the first byte that is written, whose answer it is.
@@ -140,29 +138,23 @@ func (w *responseWriter) decide() bool {
 		return w.replaced
 	}
 	w.decided = true
-	denial, native := w.recorder.Denial()
-	if denial == nil {
+	denial, procedure := w.recorder.Denial()
+	switch {
+	case denial == nil:
 		return false
-	}
-	header := w.Header()
-	if native || isRPC(w.request, header) {
-		if native && denial.Kind.Challenges() && len(header[wwwAuthenticate]) == 0 {
-			setChallenge(header, w.request, []string{denial.Challenge.Header()})
+	case procedure != "":
+		// Told in the protocol of the call, and that is the answer if the call
+		// is this request, not one that a handler made within the process.
+		if denial.Kind.Challenges() && strings.HasSuffix(w.request.URL.Path, procedure) && len(w.Header()[wwwAuthenticate]) == 0 {
+			setChallenge(w.Header(), w.request, []string{denial.Challenge.Header()})
 		}
+		return false
+	case isRPC(w.request, w.Header()):
 		return false
 	}
 	w.replaced = true
-	for _, name := range describing {
-		header.Del(name)
-	}
 	w.bridge.answerAt(w.request, denial).write(w.ResponseWriter, w.request)
 	return true
-}
-
-// describing are the fields that describe a content which is not sent.
-var describing = [...]string{
-	"Accept-Ranges", "Content-Disposition", "Content-Encoding", "Content-Language", "Content-Location",
-	"Content-Range", "Etag", "Expires", "Last-Modified", "Location", "Trailer", wwwAuthenticate,
 }
 
 // isRPC reports whether the answer is in an RPC protocol. Its clients read the

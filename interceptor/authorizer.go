@@ -13,7 +13,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"runtime/debug"
 	"strings"
 	"sync/atomic"
 
@@ -92,12 +91,7 @@ func (a *Authorizer) AuthorizeContext(ctx context.Context, req Request) (context
 // together: the caller comes back through the same door with a token that may
 // hold nothing else.
 func (a *Authorizer) Check(ctx context.Context, procedure string) error {
-	g, _ := grantFromContext(ctx)
-	if g.through == nil || g.through.owner != a {
-		g = grant{through: a.directory.doors[0]}
-	}
-	// The path of the request stays that of the door: the caller did not go to
-	// another one.
+	g := a.grantOf(ctx)
 	req := Request{Procedure: procedure}
 	requirement := a.table.Lookup(procedure)
 	var denial *ChallengeError
@@ -106,6 +100,8 @@ func (a *Authorizer) Check(ctx context.Context, procedure string) error {
 		return nil
 	case g.info == nil:
 		denial = a.noCredentials(&req, requirement, g.through)
+	case g.info.expired():
+		denial = newDenial(KindInvalidToken, &req, requirement, g.through, errExpired)
 	default:
 		denial = a.judge(&req, requirement, g.through, g.info)
 	}
@@ -123,14 +119,29 @@ func (a *Authorizer) Check(ctx context.Context, procedure string) error {
 // authorised, and logs it. Adapters call it when a stream outlives
 // [TokenInfo.Expiry].
 func (a *Authorizer) Expired(ctx context.Context, procedure string) error {
-	g, _ := grantFromContext(ctx)
-	if g.through == nil || g.through.owner != a {
-		g.through = a.directory.doors[0]
-	}
+	g := a.grantOf(ctx)
 	req := Request{Procedure: procedure}
 	denial := newDenial(KindInvalidToken, &req, g.requirement, g.through, errExpired)
 	a.report(ctx, procedure, denial, g.info)
 	return denial
+}
+
+// RefuseOrigin returns the denial of a browser's request that comes from a
+// foreign origin, and logs it. It is for adapters that guard against DNS
+// rebinding; a has no part in which origins are foreign.
+func (a *Authorizer) RefuseOrigin(ctx context.Context, req Request) error {
+	denial := newDenial(KindForbiddenOrigin, &req, nil, nil, nil)
+	a.report(ctx, req.name(), denial, nil)
+	return denial
+}
+
+// grantOf returns the decision of a that ctx carries, or that of nobody.
+func (a *Authorizer) grantOf(ctx context.Context) grant {
+	g, ok := grantFromContext(ctx)
+	if !ok || g.through == nil || g.through.owner != a {
+		return grant{through: a.directory.doors[0]}
+	}
+	return g
 }
 
 // UsesHost reports whether the host of a request makes a difference: it does
@@ -158,15 +169,18 @@ func (a *Authorizer) OwnOrigin(origin string) bool {
 var (
 	errNoRule       = errors.New("no rule for this procedure")
 	errNoResource   = errors.New("no resource covers this path")
-	errDotSegments  = errors.New("path with dot segments")
+	errAmbiguous    = errors.New("path that routers read in different ways")
 	errSyntax       = errors.New("malformed Authorization field")
 	errRepeated     = errors.New("more than one credential")
 	errTooLong      = fmt.Errorf("%w: longer than %d bytes", ErrInvalidToken, MaxTokenLength)
 	errAudience     = fmt.Errorf("%w: issued for another resource", ErrInvalidToken)
-	errExpired      = fmt.Errorf("%w: expired while the stream was open", ErrInvalidToken)
+	errExpired      = fmt.Errorf("%w: expired since the call was authorised", ErrInvalidToken)
 	errNoTokenInfo  = errors.New("the verifier returned neither an error nor a TokenInfo")
 	errUnclassified = errors.New("the verifier returned an error that is neither ErrInvalidToken nor ErrUnavailable")
 )
+
+// wrongAudience is what a caller reads who sent a token for another resource.
+const wrongAudience = "the access token was issued for another resource"
 
 // decide is the way of one request. Whatever it does not expressly allow is
 // denied.
@@ -189,11 +203,13 @@ func (a *Authorizer) requirement(req *Request) *policy.Requirement {
 }
 
 func (a *Authorizer) admit(ctx context.Context, req *Request, g *grant) *ChallengeError {
-	if g.through == nil {
-		return newDenial(KindNotFound, req, nil, nil, errNoResource)
+	covered := g.through != nil
+	if !covered {
+		// There is nothing here, which only a caller with a token learns.
+		g.requirement, g.through = nil, a.directory.doors[0]
 	}
-	if req.Procedure == "" && hasDotSegment(req.Path) {
-		return newDenial(KindInvalidRequest, req, g.requirement, g.through, errDotSegments)
+	if req.Path != "" && (hasDotSegment(req.Path) || a.directory.ambiguous(req)) {
+		return newDenial(KindInvalidRequest, req, g.requirement, g.through, errAmbiguous)
 	}
 	if g.requirement != nil && g.requirement.Public() {
 		return nil
@@ -209,7 +225,14 @@ func (a *Authorizer) admit(ctx context.Context, req *Request, g *grant) *Challen
 		return a.noCredentials(req, g.requirement, g.through)
 	}
 	info, denial := a.authenticate(ctx, req, g, token)
-	if denial != nil {
+	switch {
+	case denial != nil:
+		return denial
+	case !covered:
+		return newDenial(KindNotFound, req, nil, g.through, errNoResource)
+	case !g.through.resource.accepts(info.Audience):
+		denial := newDenial(KindInvalidToken, req, g.requirement, g.through, errAudience)
+		denial.Challenge.ErrorDescription = wrongAudience
 		return denial
 	}
 	g.info = info
@@ -217,20 +240,14 @@ func (a *Authorizer) admit(ctx context.Context, req *Request, g *grant) *Challen
 	return a.judge(req, g.requirement, g.through, info)
 }
 
-// authenticate asks the verifier who sent the token, and whether it was meant
-// for us (RFC 8707 §2).
+// authenticate asks the verifier who sent the token.
 func (a *Authorizer) authenticate(ctx context.Context, req *Request, g *grant, token string) (*TokenInfo, *ChallengeError) {
 	if len(token) > MaxTokenLength {
 		return nil, newDenial(KindInvalidToken, req, g.requirement, g.through, errTooLong)
 	}
-	info, err := a.verify(ctx, token)
+	info, kind, err := a.verify(ctx, token)
 	if err != nil {
-		return nil, newDenial(kindOfFailure(err), req, g.requirement, g.through, err)
-	}
-	if !g.through.resource.accepts(info.Audience) {
-		denial := newDenial(KindInvalidToken, req, g.requirement, g.through, errAudience)
-		denial.Challenge.ErrorDescription = "the access token was issued for another resource"
-		return nil, denial
+		return nil, newDenial(kind, req, g.requirement, g.through, err)
 	}
 	return info, nil
 }
@@ -247,45 +264,6 @@ func (a *Authorizer) judge(req *Request, requirement *policy.Requirement, throug
 	}
 }
 
-// panicError is what is left of a verifier that panicked.
-type panicError struct {
-	value any
-	stack []byte
-}
-
-func (e *panicError) Error() string { return fmt.Sprintf("the verifier panicked: %v", e.value) }
-
-// verify calls the verifier. Neither a panic nor a missing answer lets anyone
-// in.
-func (a *Authorizer) verify(ctx context.Context, token string) (info *TokenInfo, err error) {
-	defer func() {
-		if value := recover(); value != nil {
-			info, err = nil, &panicError{value: value, stack: debug.Stack()}
-		}
-	}()
-	info, err = a.verifier.VerifyToken(ctx, token)
-	if err == nil && info == nil {
-		err = errNoTokenInfo
-	}
-	return info, err
-}
-
-// kindOfFailure says whose fault it is. In doubt it is ours, because clients
-// throw their token away on a 401.
-func kindOfFailure(err error) Kind {
-	_, panicked := errors.AsType[*panicError](err)
-	switch {
-	case panicked, errors.Is(err, errNoTokenInfo):
-		return KindInternal
-	case errors.Is(err, ErrUnavailable):
-		return KindUnavailable
-	case errors.Is(err, ErrInvalidToken):
-		return KindInvalidToken
-	default:
-		return KindUnavailable
-	}
-}
-
 // noCredentials returns the denial of a caller that sent no token. A service or
 // method without a rule gets it as well, so that it shows to nobody.
 func (a *Authorizer) noCredentials(req *Request, requirement *policy.Requirement, through *door) *ChallengeError {
@@ -297,7 +275,7 @@ func (a *Authorizer) noCredentials(req *Request, requirement *policy.Requirement
 		return denial
 	}
 	denial := newDenial(KindNoCredentials, req, requirement, through, nil)
-	denial.prebuilt = true
+	denial.prebuilt = denial
 	if !place.CompareAndSwap(nil, denial) {
 		return place.Load()
 	}
@@ -307,7 +285,7 @@ func (a *Authorizer) noCredentials(req *Request, requirement *policy.Requirement
 // newDenial builds the denial of a request: what a rule asks, at the door that
 // the caller came through. Requirement and door may be nil.
 func newDenial(kind Kind, req *Request, requirement *policy.Requirement, through *door, cause error) *ChallengeError {
-	denial := &ChallengeError{Kind: kind, Cause: cause, Challenge: Challenge{Scheme: bearer, Realm: req.realm()}}
+	denial := &ChallengeError{Kind: kind, Cause: cause, Challenge: Challenge{Scheme: schemeBearer, Realm: req.realm()}}
 	if requirement != nil {
 		denial.Challenge.Realm = requirement.Service()
 		denial.Challenge.Scopes = requirement.Ask()

@@ -1,6 +1,7 @@
 package interceptor
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -10,10 +11,16 @@ import (
 	drawbridgev1 "github.com/drawbridge-rpc/drawbridge/proto/drawbridge/v1"
 )
 
+// The authentication schemes of access tokens.
+const (
+	schemeBearer = "Bearer" // RFC 6750
+	schemeDPoP   = "DPoP"   // RFC 9449
+)
+
 // Challenge is what a caller who is turned away may know: how to come back
 // (RFC 6750 §3, RFC 9728 §5.1). A zero field is left out.
 type Challenge struct {
-	// Scheme is the authentication scheme, such as "Bearer".
+	// Scheme is the authentication scheme; empty means "Bearer".
 	Scheme string
 	// Realm is the name of the service that was asked for.
 	Realm string
@@ -37,7 +44,7 @@ type Challenge struct {
 // Header returns c as a value of the WWW-Authenticate field. What a header
 // cannot hold is replaced, so that it is safe with any content.
 func (c *Challenge) Header() string {
-	challenge := wwwauth.Challenge{Scheme: c.Scheme}
+	challenge := wwwauth.Challenge{Scheme: cmp.Or(c.Scheme, schemeBearer)}
 	add := func(name, value string) {
 		if value != "" {
 			challenge.Params = append(challenge.Params, wwwauth.Param{Name: name, Value: value})
@@ -49,50 +56,37 @@ func (c *Challenge) Header() string {
 	add("error", c.Error)
 	add("error_description", c.ErrorDescription)
 	add("acr_values", strings.Join(c.ACRValues, " "))
-	if c.MaxAge != nil {
-		add("max_age", strconv.FormatInt(int64(*c.MaxAge/time.Second), 10))
+	if seconds := c.maxAge(); seconds != nil {
+		add("max_age", strconv.FormatInt(*seconds, 10))
 	}
 	add("algs", strings.Join(c.Algs, " "))
+	if len(challenge.Params) == 0 {
+		add("realm", "rpc") // RFC 6750 §3 wants one parameter at the least.
+	}
 	return challenge.String()
+}
+
+// maxAge returns MaxAge in seconds, nil if there is none.
+func (c *Challenge) maxAge() *int64 {
+	if c.MaxAge == nil {
+		return nil
+	}
+	return new(max(0, int64(*c.MaxAge/time.Second)))
 }
 
 func invalidScope(scope string) bool { return !wwwauth.ValidScopeToken(scope) }
 
 // Proto returns c as the error detail that an RPC status carries.
 func (c *Challenge) Proto() *drawbridgev1.Challenge {
-	detail := &drawbridgev1.Challenge{
-		Scheme:           c.Scheme,
+	return &drawbridgev1.Challenge{
+		Scheme:           cmp.Or(c.Scheme, schemeBearer),
 		Realm:            c.Realm,
 		ResourceMetadata: c.ResourceMetadata,
 		Scopes:           slices.Clone(c.Scopes),
 		Error:            c.Error,
 		ErrorDescription: c.ErrorDescription,
 		AcrValues:        slices.Clone(c.ACRValues),
+		MaxAge:           c.maxAge(),
 		DpopAlgs:         slices.Clone(c.Algs),
 	}
-	if c.MaxAge != nil {
-		seconds := int64(*c.MaxAge / time.Second)
-		detail.MaxAge = &seconds
-	}
-	return detail
-}
-
-// challengeFromProto reads the detail of a status that came over the wire.
-func challengeFromProto(detail *drawbridgev1.Challenge) Challenge {
-	c := Challenge{
-		Scheme:           detail.GetScheme(),
-		Realm:            detail.GetRealm(),
-		ResourceMetadata: detail.GetResourceMetadata(),
-		Scopes:           slices.Clone(detail.GetScopes()),
-		Error:            detail.GetError(),
-		ErrorDescription: detail.GetErrorDescription(),
-		ACRValues:        slices.Clone(detail.GetAcrValues()),
-		Algs:             slices.Clone(detail.GetDpopAlgs()),
-	}
-	if detail.MaxAge != nil {
-		const longest = int64(1<<63-1) / int64(time.Second)
-		age := time.Duration(min(max(detail.GetMaxAge(), 0), longest)) * time.Second
-		c.MaxAge = &age
-	}
-	return c
 }

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net/netip"
 	"net/url"
-	"slices"
 	"strings"
 
 	"github.com/drawbridge-rpc/drawbridge/policy"
@@ -19,8 +18,10 @@ type Config struct {
 	// least one is required. A request belongs to the resource whose
 	// identifier's path is the longest prefix, by whole segments, of the
 	// request's path: with https://h and https://h/mcp, the MCP endpoint
-	// belongs to the second and every RPC to the first. A single resource owns
-	// every path. Of several, a path that none covers is denied.
+	// belongs to the second and every RPC to the first. Where resources have
+	// different hosts, one that has the Host of the request counts before the
+	// others. A single resource owns every path. Of several, a path that none
+	// covers is denied.
 	Resources []Resource
 	// Policy says what each RPC asks of its caller.
 	Policy policy.Policy
@@ -28,8 +29,8 @@ type Config struct {
 	Verifier TokenVerifier
 	// TrustedProxies are the networks of the reverse proxies whose Forwarded
 	// and X-Forwarded-* headers tell the host that the client dialled. Empty
-	// means nobody's. It matters only where a resource has more than one base
-	// URL, because a host that is not one of ours is never echoed.
+	// means nobody's. The headers only choose which base URL of a resource is
+	// echoed, never which resource it is.
 	TrustedProxies []netip.Prefix
 	// Logger receives one record for each denial. Nil means slog.Default().
 	Logger *slog.Logger
@@ -94,6 +95,8 @@ func (f *faults) checkConfig(cfg Config) {
 	for i, prefix := range cfg.TrustedProxies {
 		if !prefix.IsValid() {
 			f.add(fmt.Sprintf("TrustedProxies[%d]", i), "", "is the zero prefix, and means no network")
+		} else if prefix.Addr().Is4In6() {
+			f.add(fmt.Sprintf("TrustedProxies[%d]", i), prefix.String(), "is an IPv4 network written as IPv6; peers are compared as IPv4")
 		}
 	}
 }
@@ -159,17 +162,8 @@ func parseIdentifier(s string) (u *url.URL, reason string) {
 		return nil, "has a fragment"
 	case hasDotSegment(u.Path) || strings.Contains(u.Path, "//"):
 		return nil, "has a path with empty or dot segments"
+	case u.Scheme+"://"+u.Host+u.EscapedPath() != s:
+		return nil, "is not written as URLs are: a lower-case scheme, and percent-encoding where it is needed"
 	}
 	return u, ""
-}
-
-// hasDotSegment reports whether a path holds a "." or ".." segment. Routers
-// disagree about what such a path names.
-func hasDotSegment(path string) bool {
-	if !strings.Contains(path, "/.") {
-		return false
-	}
-	return slices.ContainsFunc(strings.Split(path, "/"), func(segment string) bool {
-		return segment == "." || segment == ".."
-	})
 }

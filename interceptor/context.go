@@ -65,6 +65,9 @@ func (a *Authorizer) decided(ctx context.Context, req *Request) bool {
 	if !ok || g.through == nil || g.through.owner != a || g.requirement == nil || g.requirement != a.requirement(req) {
 		return false
 	}
+	if through := a.directory.find(req); through == nil || through.resource != g.through.resource {
+		return false
+	}
 	if g.credential == nil {
 		return g.requirement.Public()
 	}

@@ -16,8 +16,6 @@ const (
 	credentialRepeated                    // more than one
 )
 
-const bearer = "Bearer"
-
 // readCredential returns the token that a request carries (RFC 6750 §2.1).
 func readCredential(req *Request) (string, credential) {
 	switch len(req.Authorization) {
@@ -28,16 +26,16 @@ func readCredential(req *Request) (string, credential) {
 		return "", credentialRepeated
 	}
 	value := req.Authorization[0]
-	if len(value) < len(bearer) || !strings.EqualFold(value[:len(bearer)], bearer) {
+	if len(value) < len(schemeBearer) || !strings.EqualFold(value[:len(schemeBearer)], schemeBearer) {
 		return "", credentialNone
 	}
-	rest := value[len(bearer):]
+	rest := value[len(schemeBearer):]
 	if rest != "" && rest[0] != ' ' {
 		return "", credentialNone // another scheme whose name begins like ours
 	}
 	token := strings.Trim(rest, " ")
 	switch {
-	case token == "" || strings.IndexByte(token, ' ') >= 0 || strings.IndexByte(token, ',') >= 0:
+	case token == "" || strings.IndexByte(token, ' ') >= 0:
 		return "", credentialMalformed
 	case req.QueryToken:
 		return "", credentialRepeated

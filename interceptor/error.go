@@ -3,8 +3,6 @@ package interceptor
 import (
 	"errors"
 	"time"
-
-	drawbridgev1 "github.com/drawbridge-rpc/drawbridge/proto/drawbridge/v1"
 )
 
 // retryAfter is how long a caller should wait when tokens cannot be verified.
@@ -25,8 +23,9 @@ type ChallengeError struct {
 	// if trying again does not help.
 	RetryAfter time.Duration
 
-	// prebuilt errors belong to an Authorizer, and there are only so many.
-	prebuilt bool
+	// prebuilt is the address of an error that belongs to an Authorizer. A copy
+	// has another one.
+	prebuilt *ChallengeError
 }
 
 // Error returns a fixed sentence that may be shown to the caller. The cause is
@@ -46,7 +45,7 @@ func (e *ChallengeError) Unwrap() error { return e.Cause }
 // [Authorizer] builds once and returns again and again. Adapters may keep what
 // they make of such an error, keyed by its address; of any other they may not,
 // because callers decide how many of those there are.
-func (e *ChallengeError) Prebuilt() bool { return e.prebuilt }
+func (e *ChallengeError) Prebuilt() bool { return e.prebuilt == e }
 
 // DenialOf returns the denial in err. Any other error is an internal one, so
 // that an adapter which asks for the reason of a refusal always has one.
@@ -54,16 +53,5 @@ func DenialOf(err error) *ChallengeError {
 	if denial, ok := errors.AsType[*ChallengeError](err); ok {
 		return denial
 	}
-	return &ChallengeError{Kind: KindInternal, Challenge: Challenge{Scheme: bearer}, Cause: err}
-}
-
-// FromWire returns the denial that a backend sent: the google.rpc.Code of its
-// status and the detail. It is for adapters; users call FromError of connectauth
-// or grpcauth.
-func FromWire(code uint32, detail *drawbridgev1.Challenge) *ChallengeError {
-	e := &ChallengeError{Kind: kindOnWire(code, detail), Challenge: challengeFromProto(detail)}
-	if e.Kind == KindUnavailable {
-		e.RetryAfter = retryAfter
-	}
-	return e
+	return &ChallengeError{Kind: KindInternal, Challenge: Challenge{Scheme: schemeBearer}, Cause: err}
 }

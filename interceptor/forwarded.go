@@ -1,32 +1,15 @@
 package interceptor
 
 import (
-	"iter"
+	"cmp"
 	"net/netip"
 	"slices"
 	"strings"
 )
 
-// hosts yields the hosts that the client may have dialled, with the scheme where
-// it is known, the most trustworthy first. Whichever is one of ours counts.
-func (d *directory) hosts(req *Request) iter.Seq2[string, string] {
-	return func(yield func(host, scheme string) bool) {
-		if d.trusts(req) {
-			// The last value was added by the proxy next to us; those before it
-			// may be the client's own invention.
-			for _, f := range slices.Backward(req.forwarded()) {
-				if !yield(f.host, f.proto) {
-					return
-				}
-			}
-		}
-		scheme := "http"
-		if req.TLS != nil {
-			scheme = "https"
-		}
-		yield(req.Host, scheme)
-	}
-}
+// maxForwarded bounds the fields that are looked into. Honest ones are a
+// hundredth of it.
+const maxForwarded = 8 << 10
 
 // trusts reports whether the request was relayed by a trusted proxy. An empty
 // list means nobody (CVE-2026-35051 is what it means elsewhere).
@@ -45,15 +28,26 @@ func (d *directory) trusts(req *Request) bool {
 // forwardedHost is what one proxy says of the request it received.
 type forwardedHost struct{ host, proto string }
 
+// isForwarded reports whether there are forwarded fields of a sane length.
 func (req *Request) isForwarded() bool {
-	return len(req.Forwarded) > 0 || len(req.ForwardedHost) > 0 || len(req.ForwardedProto) > 0
+	length := 0
+	for _, values := range [...][]string{req.Forwarded, req.ForwardedHost, req.ForwardedProto} {
+		for _, value := range values {
+			length += len(value)
+		}
+	}
+	return length > 0 && length <= maxForwarded
 }
 
 // forwarded returns what the proxies say, in the order of the fields. Forwarded
 // (RFC 7239) counts before the X-Forwarded fields.
 func (req *Request) forwarded() []forwardedHost {
 	if len(req.Forwarded) > 0 {
-		return parseForwarded(req.Forwarded)
+		found := parseForwarded(req.Forwarded)
+		for i := range found {
+			found[i].host = cmp.Or(found[i].host, req.Host)
+		}
+		return found
 	}
 	protos := splitList(req.ForwardedProto)
 	hosts := splitList(req.ForwardedHost)
@@ -63,10 +57,10 @@ func (req *Request) forwarded() []forwardedHost {
 	found := make([]forwardedHost, len(hosts))
 	for i, host := range hosts {
 		found[i].host = host
-		// Many proxies keep one proto beside several hosts: the last one is
-		// that of the outermost connection anybody told us of.
+		// Proxies may keep fewer protos than hosts, or more; the last ones of
+		// each belong together.
 		if len(protos) > 0 {
-			found[i].proto = strings.ToLower(protos[min(i, len(protos)-1)])
+			found[i].proto = strings.ToLower(protos[max(0, len(protos)-len(hosts)+i)])
 		}
 	}
 	return found
@@ -108,10 +102,10 @@ func parseForwarded(values []string) []forwardedHost {
 func parseForwardedElement(s string) (element forwardedHost, rest string, ok bool) {
 	for {
 		s = strings.TrimLeft(s, " \t")
-		name, after, found := strings.Cut(s, "=")
 		if s == "" || s[0] == ',' {
 			return element, strings.TrimPrefix(s, ","), true
 		}
+		name, after, found := strings.Cut(s, "=")
 		if !found {
 			return element, "", false
 		}

@@ -2,6 +2,7 @@ package interceptor
 
 import (
 	"net/netip"
+	"strconv"
 	"strings"
 )
 
@@ -36,7 +37,7 @@ func splitHost(hostport string) (name, port string) {
 	} else if before, after, found := strings.Cut(hostport, ":"); found {
 		name, port = before, after
 	}
-	if len(port) > 5 || strings.Trim(port, "0123456789") != "" {
+	if strings.HasSuffix(hostport, ":") || !isPort(port) {
 		return "", ""
 	}
 	if name == "" || name[0] != '[' && !isHostName(name) {
@@ -55,7 +56,18 @@ func canonicalHost(hostport string) string {
 	return name + ":" + port
 }
 
+func isPort(s string) bool {
+	if s == "" {
+		return true
+	}
+	_, err := strconv.ParseUint(s, 10, 16)
+	return err == nil
+}
+
 func isHostName(s string) bool {
+	if s[0] == '.' || strings.Contains(s, "..") {
+		return false
+	}
 	for i := range len(s) {
 		switch c := s[i]; {
 		case c|0x20 >= 'a' && c|0x20 <= 'z', c >= '0' && c <= '9', c == '-', c == '.', c == '_':

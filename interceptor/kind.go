@@ -1,10 +1,6 @@
 package interceptor
 
-import (
-	"net/http"
-
-	drawbridgev1 "github.com/drawbridge-rpc/drawbridge/proto/drawbridge/v1"
-)
+import "net/http"
 
 // Kind is the reason for a denial. It determines the HTTP status, the RPC code
 // and the OAuth error alike. The zero Kind is [KindInternal].
@@ -32,6 +28,10 @@ const (
 	// KindUnavailable means that the token cannot be judged right now: 503,
 	// unavailable. The caller should try again with the same token.
 	KindUnavailable
+	// KindForbiddenOrigin means that a browser sent the request from a page
+	// that must not: 403, permission_denied, without a challenge, for no token
+	// would help.
+	KindForbiddenOrigin
 )
 
 // kinds tells everything that follows from a Kind. The sentences are all that
@@ -50,6 +50,7 @@ var kinds = [...]struct {
 	KindInsufficientScope: {"insufficient_scope", http.StatusForbidden, 7, "insufficient_scope", "the access token lacks a scope that this operation needs"},
 	KindNotFound:          {"not_found", http.StatusNotFound, 5, "", "no such service or method"},
 	KindUnavailable:       {"unavailable", http.StatusServiceUnavailable, 14, "temporarily_unavailable", "the access token cannot be verified right now"},
+	KindForbiddenOrigin:   {"forbidden_origin", http.StatusForbidden, 7, "", "requests from this origin are not allowed"},
 }
 
 // String returns the name of k in lower case with underscores, for logs.
@@ -67,7 +68,7 @@ func (k Kind) Challenges() bool {
 	switch k {
 	case KindNoCredentials, KindInvalidRequest, KindInvalidToken, KindInsufficientScope:
 		return true
-	case KindInternal, KindNotFound, KindUnavailable:
+	case KindInternal, KindNotFound, KindUnavailable, KindForbiddenOrigin:
 	}
 	return false
 }
@@ -75,20 +76,6 @@ func (k Kind) Challenges() bool {
 func (k Kind) valid() Kind {
 	if int(k) < len(kinds) {
 		return k
-	}
-	return KindInternal
-}
-
-// kindOnWire returns the kind of a denial that came over the wire. The code
-// decides; among those with one code, whether there is an error.
-func kindOnWire(code uint32, detail *drawbridgev1.Challenge) Kind {
-	if code == KindNoCredentials.RPCCode() && detail.GetError() == "" {
-		return KindNoCredentials
-	}
-	for _, k := range []Kind{KindInvalidRequest, KindInvalidToken, KindInsufficientScope, KindNotFound, KindUnavailable} {
-		if k.RPCCode() == code {
-			return k
-		}
 	}
 	return KindInternal
 }

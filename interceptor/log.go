@@ -50,7 +50,8 @@ func (a *Authorizer) report(ctx context.Context, name string, denial *ChallengeE
 // reads the log knows why an odd failure counts as unavailable.
 func cause(denial *ChallengeError) error {
 	err := denial.Cause
-	if denial.Kind == KindUnavailable && !errors.Is(err, ErrUnavailable) {
+	if denial.Kind == KindUnavailable && !errors.Is(err, ErrUnavailable) &&
+		!errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
 		return errors.Join(err, errUnclassified)
 	}
 	return err

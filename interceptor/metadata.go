@@ -22,10 +22,11 @@ type ResourceMetadata struct {
 // of the policy.
 func (a *Authorizer) Metadata(req Request) (ResourceMetadata, bool) {
 	path := strings.TrimSuffix(req.path(), "/")
-	through := a.directory.match(&req, func(r *resource) bool { return r.path == path })
-	if through == nil {
+	r := a.directory.pick(req.Host, func(r *resource) bool { return r.path == path })
+	if r == nil {
 		return ResourceMetadata{}, false
 	}
+	through := a.directory.doorOf(r, &req)
 	return ResourceMetadata{
 		Resource:               through.identifier,
 		AuthorizationServers:   slices.Clone(through.resource.AuthorizationServers),

@@ -3,7 +3,6 @@ package interceptor
 import (
 	"crypto/tls"
 	"net/http"
-	"strings"
 )
 
 // Request is what an [Authorizer] needs to know of a call. Adapters fill it
@@ -15,9 +14,13 @@ type Request struct {
 	// Service is the service whose rule guards a plain HTTP request. It is
 	// looked at only if Procedure is empty.
 	Service string
-	// Path is the path of the request's URL, percent-encoded, and selects the
-	// [Resource]. Empty means Procedure.
+	// Path is the path of the request's URL, decoded as in url.URL.Path, and
+	// selects the [Resource]. Empty means Procedure.
 	Path string
+	// RawPath is url.URL.RawPath: the path as it was sent, where the usual
+	// encoding of Path is another. A path that routers read in different ways,
+	// and that could belong to different resources, is refused.
+	RawPath string
 	// Authorization holds every value of the Authorization field.
 	Authorization []string
 	// QueryToken says that the URL's query holds an access_token (RFC 6750
@@ -40,9 +43,10 @@ type Request struct {
 func HTTPRequest(service string, r *http.Request) Request {
 	return Request{
 		Service:        service,
-		Path:           r.URL.EscapedPath(),
+		Path:           r.URL.Path,
+		RawPath:        r.URL.RawPath,
 		Authorization:  r.Header["Authorization"],
-		QueryToken:     r.URL.RawQuery != "" && strings.Contains(r.URL.RawQuery, "access_token=") && r.URL.Query().Has("access_token"),
+		QueryToken:     r.URL.RawQuery != "" && r.URL.Query().Has("access_token"),
 		Host:           r.Host,
 		TLS:            r.TLS,
 		RemoteAddr:     r.RemoteAddr,

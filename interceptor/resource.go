@@ -16,7 +16,7 @@ const wellKnown = "/.well-known/oauth-protected-resource"
 type resource struct {
 	Resource
 
-	path      string // of the identifier, without a slash at the end
+	path      string // of the identifier, decoded, without a slash at the end
 	audiences []string
 	byHost    map[string]hostDoors // by every form of the Host field that means one of doors
 	doors     []*door              // the configured one first
@@ -71,14 +71,19 @@ func newDirectory(owner *Authorizer, cfg Config, f *faults) directory {
 		field := fmt.Sprintf("Resources[%d]", i)
 		before := len(*f)
 		f.checkResource(field, configured)
-		if seen[configured.Identifier] {
-			f.add(field+".Identifier", configured.Identifier, "is configured twice")
-		}
-		seen[configured.Identifier] = true
 		if len(*f) > before {
 			continue
 		}
-		d.add(owner, configured, bases)
+		added := d.add(owner, configured, bases)
+		for key := range added.byHost {
+			if seen[key+added.path] {
+				f.add(field+".Identifier", configured.Identifier, "shares host and path with another resource")
+				break
+			}
+		}
+		for key := range added.byHost {
+			seen[key+added.path] = true
+		}
 	}
 	slices.SortStableFunc(d.resources, func(a, b *resource) int {
 		return cmp.Compare(len(b.path), len(a.path))
@@ -88,13 +93,13 @@ func newDirectory(owner *Authorizer, cfg Config, f *faults) directory {
 }
 
 // add compiles a resource that was found valid.
-func (d *directory) add(owner *Authorizer, configured Resource, bases map[baseURL]bool) {
+func (d *directory) add(owner *Authorizer, configured Resource, bases map[baseURL]bool) *resource {
 	configured.AuthorizationServers = slices.Clone(configured.AuthorizationServers)
 	u, _ := parseIdentifier(configured.Identifier)
 	written := u.EscapedPath()
 	r := &resource{
 		Resource:  configured,
-		path:      strings.TrimSuffix(written, "/"),
+		path:      strings.TrimSuffix(u.Path, "/"),
 		audiences: slices.Clone(configured.Audiences),
 		byHost:    make(map[string]hostDoors),
 	}
@@ -131,6 +136,7 @@ func (d *directory) add(owner *Authorizer, configured Resource, bases map[baseUR
 		}
 	}
 	d.resources = append(d.resources, r)
+	return r
 }
 
 func (h hostDoors) with(scheme string, through *door) hostDoors {
@@ -158,40 +164,80 @@ func (h hostDoors) pick(scheme string) *door {
 // find returns the door of a request, or nil if no resource covers its path. A
 // single resource owns every path.
 func (d *directory) find(req *Request) *door {
-	path, single := req.path(), len(d.resources) == 1
-	return d.match(req, func(r *resource) bool { return single || r.covers(path) })
+	r := d.resourceAt(req.Host, req.path())
+	if r == nil {
+		return nil
+	}
+	return d.doorOf(r, req)
 }
 
-// match returns the door of a request among the resources that fit, those with
-// longer paths first. A host that is not ours leads to the configured URL.
-func (d *directory) match(req *Request, fits func(*resource) bool) *door {
-	if d.usesHost {
-		for host, scheme := range d.hosts(req) {
-			if through := d.byHost(host, scheme, fits); through != nil {
+// resourceAt returns the resource of a path: the one with the longest path that
+// covers it, and of those with the host of the request first. What proxies say
+// of the host is not asked: the router does not ask them either.
+func (d *directory) resourceAt(host, path string) *resource {
+	if len(d.resources) == 1 {
+		return d.resources[0]
+	}
+	return d.pick(host, func(r *resource) bool { return r.covers(path) })
+}
+
+func (d *directory) pick(host string, fits func(*resource) bool) *resource {
+	var elsewhere *resource
+	for _, r := range d.resources {
+		switch {
+		case !fits(r):
+		case !d.usesHost || r.at(host) != (hostDoors{}):
+			return r
+		case elsewhere == nil:
+			elsewhere = r
+		}
+	}
+	return elsewhere
+}
+
+// ambiguous reports whether a router may take the path of a request for one that
+// belongs to another resource.
+func (d *directory) ambiguous(req *Request) bool {
+	if len(d.resources) == 1 {
+		return false
+	}
+	for _, path := range req.readings() {
+		if d.resourceAt(req.Host, path) != d.resourceAt(req.Host, req.path()) {
+			return true
+		}
+	}
+	return false
+}
+
+// doorOf returns the base URL of r that the request came in under. A host that
+// is not one of ours leads to the configured one.
+func (d *directory) doorOf(r *resource, req *Request) *door {
+	if len(r.doors) == 1 {
+		return r.doors[0]
+	}
+	if d.trusts(req) {
+		// The last value was added by the proxy next to us; those before it
+		// may be the client's own invention.
+		for _, f := range slices.Backward(req.forwarded()) {
+			if through := r.at(f.host).pick(f.proto); through != nil {
 				return through
 			}
 		}
 	}
-	for _, r := range d.resources {
-		if fits(r) {
-			return r.doors[0]
-		}
+	scheme := "http"
+	if req.TLS != nil {
+		scheme = "https"
 	}
-	return nil
+	if through := r.at(req.Host).pick(scheme); through != nil {
+		return through
+	}
+	return r.doors[0]
 }
 
-func (d *directory) byHost(host, scheme string, fits func(*resource) bool) *door {
-	for _, r := range d.resources {
-		if !fits(r) {
-			continue
-		}
-		if found, ok := r.byHost[host]; ok {
-			return found.pick(scheme)
-		}
+// at returns the doors that a host leads to, however it is written.
+func (r *resource) at(host string) hostDoors {
+	if found, ok := r.byHost[host]; ok {
+		return found
 	}
-	// Not written as we write it, or not ours.
-	if canonical := canonicalHost(host); canonical != "" && canonical != host {
-		return d.byHost(canonical, scheme, fits)
-	}
-	return nil
+	return r.byHost[canonicalHost(host)]
 }

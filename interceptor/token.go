@@ -59,3 +59,5 @@ type TokenInfo struct {
 	// as encoding/json decodes them into an any.
 	Claims map[string]any
 }
+
+func (t *TokenInfo) expired() bool { return !t.Expiry.IsZero() && !time.Now().Before(t.Expiry) }

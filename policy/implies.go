@@ -36,7 +36,8 @@ func (h hierarchy) satisfying(scope string) []string {
 	return found
 }
 
-// cycles returns each cycle of implications once, written "a → b → a".
+// cycles returns the cycles of implications, written "a → b → a": of those that
+// share scopes, one at the least.
 func (h hierarchy) cycles() []string {
 	const (
 		unseen = iota

@@ -2,9 +2,12 @@ package policy
 
 import "strings"
 
-// maxProcedureLength bounds what is parsed, logged and echoed of a procedure
-// that a caller made up.
-const maxProcedureLength = 512
+// The lengths bound what is parsed, logged and echoed of a procedure that a
+// caller made up.
+const (
+	maxProcedureLength = 512
+	maxServiceLength   = 255
+)
 
 // ParseProcedure splits "/pkg.Service/Method" into the name of the service and
 // the name of the method. It is strict: a leading slash, two parts, and
@@ -38,7 +41,7 @@ func ParseProcedure(procedure string) (service, method string, ok bool) {
 // identifiers with dots between them. Such a name is safe in a header and in a
 // log line.
 func ValidService(name string) bool {
-	if len(name) > maxProcedureLength {
+	if len(name) > maxServiceLength {
 		return false
 	}
 	for {

@@ -32,9 +32,5 @@ func newMCPEndpoint(bridge *httpbridge.Bridge, s *services, logger *slog.Logger)
 	}
 	server := mcp.NewServer(&mcp.Implementation{Name: "drawbridge-quickstart", Version: "1.0.0"}, nil)
 	mcptools.Add(server, s.inventory, s.billing)
-	server.AddReceivingMiddleware(guard.Middleware())
-	return guard.Protect(mcp.NewStreamableHTTPHandler(
-		func(*http.Request) *mcp.Server { return server },
-		&mcp.StreamableHTTPOptions{Stateless: true, JSONResponse: true, Logger: logger},
-	)), nil
+	return guard.Handler(server, &mcp.StreamableHTTPOptions{Stateless: true, JSONResponse: true, Logger: logger}), nil
 }

@@ -3,6 +3,7 @@ package mcpbridge
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"maps"
 	"net/http"
 	"sync"
@@ -22,6 +23,33 @@ type call struct {
 	ctx      context.Context //nolint:containedctx // The request's own, and it ends with it.
 	request  interceptor.Request
 	recorder *recorder.Recorder
+
+	mu      sync.Mutex
+	allowed bool // a tool call was let through
+	denied  bool // a tool call was denied, and the HTTP answer says so
+}
+
+// settle decides about one tool call of the request. A batch has several, and
+// one HTTP answer: what the first one gets stands for it. After a denial nothing
+// else is run, for the client will send the batch again; and once something has
+// run, a denial is told in its own JSON-RPC answer alone.
+func (c *call) settle(decide func() (context.Context, error)) (context.Context, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.denied {
+		return nil, errors.New("another call of the batch was denied")
+	}
+	ctx, err := decide()
+	if err == nil {
+		c.allowed = true
+		return ctx, nil
+	}
+	denial := interceptor.DenialOf(err)
+	if !c.allowed {
+		c.denied = true
+		c.recorder.Deny(denial)
+	}
+	return nil, denial
 }
 
 // calls finds the HTTP request of a message.

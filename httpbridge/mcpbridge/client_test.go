@@ -138,14 +138,13 @@ func TestBackendDenial(t *testing.T) {
 			t.Fatal(err)
 		}
 		server := mcp.NewServer(&mcp.Implementation{Name: "test", Version: "1"}, nil)
-		server.AddReceivingMiddleware(guard.Middleware())
 		mcp.AddTool(server, &mcp.Tool{Name: "relay"}, func(ctx context.Context, _ *mcp.CallToolRequest, _ struct{}) (*mcp.CallToolResult, any, error) {
 			message, err := rpctest.CallGRPC(ctx, backend, rpctest.GuardedService, rpctest.Client)
 			return &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: message}}}, nil, err
 		})
 		options := &mcp.StreamableHTTPOptions{Stateless: m.stateless, JSONResponse: m.json}
 		e := &endpoint{issuer: issuer}
-		e.url = rpctest.ServeHTTP(t, guard.Protect(mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return server }, options))) + "/mcp"
+		e.url = rpctest.ServeHTTP(t, guard.Handler(server, options)) + "/mcp"
 
 		session := e.open(t, m, e.mint("read"))
 		got := e.post(t, e.url, e.mint("read"), session, callTool("relay"))

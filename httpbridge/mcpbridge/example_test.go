@@ -62,12 +62,10 @@ func Example() {
 	}
 
 	server := mcp.NewServer(&mcp.Implementation{Name: "inventory", Version: "1.0.0"}, nil)
-	server.AddReceivingMiddleware(guard.Middleware())
 	mcp.AddTool(server, &mcp.Tool{Name: "list_items", Description: "Lists what is in stock."}, listItems)
 	mux := http.NewServeMux()
 	mux.Handle("/.well-known/", bridge.Metadata())
-	mux.Handle("/mcp", guard.Protect(mcp.NewStreamableHTTPHandler(
-		func(*http.Request) *mcp.Server { return server }, nil)))
+	mux.Handle("/mcp", guard.Handler(server, nil))
 
 	req := httptest.NewRequest(http.MethodPost, "/mcp", strings.NewReader(
 		`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"list_items"}}`))

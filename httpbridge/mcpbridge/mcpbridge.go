@@ -11,11 +11,7 @@
 //		Service: "inventory.v1.InventoryService",
 //		Tools:   map[string]string{"list_items": "/inventory.v1.InventoryService/ListItems"},
 //	})
-//	server.AddReceivingMiddleware(guard.Middleware())
-//	mux.Handle("/mcp", guard.Protect(mcp.NewStreamableHTTPHandler(…)))
-//
-// It needs both halves. The middleware denies every tool call that did not come
-// in through Protect.
+//	mux.Handle("/mcp", guard.Handler(server, nil))
 package mcpbridge
 
 import (
@@ -23,6 +19,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync/atomic"
 
 	"github.com/drawbridge-rpc/drawbridge/httpbridge"
 )
@@ -34,7 +31,8 @@ type Config struct {
 	Bridge *httpbridge.Bridge
 	// Service is the service whose rule every request to the endpoint has to
 	// meet, whatever it asks. Required, with a rule in the policy. It may be
-	// public: tool calls are then the only requests that need a token.
+	// public: tool calls are then the only requests that need a token, sessions
+	// belong to nobody, and there are no streams to listen on.
 	Service string
 	// Tools maps the name of each tool to the procedure,
 	// "/pkg.Service/Method", whose rule decides about calling it. Each needs a
@@ -49,6 +47,10 @@ type Guard struct {
 	service string
 	tools   map[string]string
 	calls   calls
+
+	// middle is whether the middleware was asked for. Without it the guard would
+	// let callers in and decide about no tool call.
+	middle atomic.Bool
 }
 
 // New makes a Guard, or returns every fault of the configuration, joined.

@@ -163,13 +163,18 @@ type reply struct {
 // post sends a JSON-RPC message as an MCP client would.
 func (e *endpoint) post(t *testing.T, url, token, session, message string) reply {
 	t.Helper()
+	return e.postAs(t, "2025-11-25", url, token, session, message)
+}
+
+func (e *endpoint) postAs(t *testing.T, revision, url, token, session, message string) reply {
+	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, strings.NewReader(message))
 	if err != nil {
 		t.Fatal(err)
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Accept", "application/json, text/event-stream")
-	req.Header.Set("Mcp-Protocol-Version", "2025-11-25")
+	req.Header.Set("Mcp-Protocol-Version", revision)
 	// The name under which a caller's own value must not count.
 	req.Header.Set("Drawbridge-Call", "guess")
 	if token != "" {
@@ -333,20 +338,7 @@ func TestStandaloneStream(t *testing.T) {
 				{"the owner", e.mint("read"), http.StatusOK},
 			} {
 				ctx, cancel := context.WithCancel(t.Context())
-				req, err := http.NewRequestWithContext(ctx, http.MethodGet, e.url, http.NoBody)
-				if err != nil {
-					t.Fatal(err)
-				}
-				req.Header.Set("Accept", "text/event-stream")
-				req.Header.Set("Mcp-Session-Id", session)
-				req.Header.Set("Authorization", "Bearer "+row.token)
-				if row.token == "" {
-					req.Header.Del("Authorization")
-				}
-				res, err := http.DefaultClient.Do(req)
-				if err != nil {
-					t.Fatal(err)
-				}
+				res := e.send(t, ctx, http.MethodGet, row.token, session)
 				if res.StatusCode != row.status {
 					t.Errorf("%s: %d, want %d", row.name, res.StatusCode, row.status)
 				}

@@ -13,19 +13,25 @@ import (
 
 const methodCallTool = "tools/call"
 
-// Middleware returns the half of the guard that the MCP server runs, to be added
-// with AddReceivingMiddleware. It decides about each tool call by the rule of
-// the tool's procedure, before anything of the tool runs.
+// Middleware is the half of [Guard.Handler] that the MCP server runs, to be added
+// with AddReceivingMiddleware after all others. It decides about each tool call
+// by the rule of the tool's procedure, before anything of the tool runs, and
+// denies every call that did not come in through [Guard.Protect].
 //
 // The context of what it lets through carries the caller of the HTTP request
-// that the message came with, also in a session.
+// that the message came with, also in a session. Where that request is over, as
+// it may be for a notification, it carries nobody.
 func (g *Guard) Middleware() mcp.Middleware {
+	g.middle.Store(true)
 	return func(next mcp.MethodHandler) mcp.MethodHandler {
 		return func(ctx context.Context, method string, req mcp.Request) (mcp.Result, error) {
 			current := g.current(req)
 			if current != nil {
 				ctx = recorder.NewContext(interceptor.WithCallerOf(ctx, current.ctx), current.recorder)
 				defer current.recorder.Release()
+			} else {
+				// What ctx carries is another request's, that opened the session.
+				ctx = recorder.NewContext(interceptor.WithCallerOf(ctx, context.Background()), nil)
 			}
 			if method == methodCallTool {
 				authorized, err := g.authorize(ctx, current, req)
@@ -67,11 +73,11 @@ func (g *Guard) authorize(ctx context.Context, current *call, req mcp.Request) (
 	if current == nil {
 		return nil, rpcError(jsonrpc.CodeInvalidRequest, "this call did not come in through the guard")
 	}
-	authorized, err := g.decide(ctx, current, req, procedure)
+	authorized, err := current.settle(func() (context.Context, error) {
+		return g.decide(ctx, current, req, procedure)
+	})
 	if err != nil {
-		denial := interceptor.DenialOf(err)
-		current.recorder.Deny(denial)
-		return nil, rpcError(jsonrpc.CodeInvalidRequest, denial.Error())
+		return nil, rpcError(jsonrpc.CodeInvalidRequest, err.Error())
 	}
 	return authorized, nil
 }

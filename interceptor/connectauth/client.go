@@ -14,17 +14,21 @@ import (
 // makes of the error. The error itself reaches the handler unchanged, and
 // outside of a bridge nothing happens.
 //
-// The context of the HTTP request must reach the call.
+// The context of the HTTP request must reach the call. Use it where calls are made
+// with the credentials of the caller: what a backend thinks of a credential that
+// is the handler's own is not the caller's to mend. A handler that can do without
+// the backend calls httpbridge.Dismiss.
 func NewClientInterceptor() connect.Interceptor { return clientRecorder{} }
 
 type clientRecorder struct{}
 
 func (clientRecorder) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
 	return func(ctx context.Context, req connect.AnyRequest) (connect.AnyResponse, error) {
-		res, err := next(ctx, req)
-		if req.Spec().IsClient {
-			record(ctx, err)
+		if !req.Spec().IsClient {
+			return next(ctx, req)
 		}
+		res, err := next(outgoing(ctx), req)
+		record(ctx, err)
 		return res, err
 	}
 }
@@ -35,7 +39,7 @@ func (clientRecorder) WrapStreamingHandler(next connect.StreamingHandlerFunc) co
 
 func (clientRecorder) WrapStreamingClient(next connect.StreamingClientFunc) connect.StreamingClientFunc {
 	return func(ctx context.Context, spec connect.Spec) connect.StreamingClientConn {
-		return &recordingConn{StreamingClientConn: next(ctx, spec), ctx: ctx}
+		return &recordingConn{StreamingClientConn: next(outgoing(ctx), spec), ctx: ctx}
 	}
 }
 
@@ -51,6 +55,15 @@ func (c *recordingConn) Receive(message any) error {
 	err := c.StreamingClientConn.Receive(message)
 	record(c.ctx, err)
 	return err
+}
+
+// outgoing hides the recorder from a server that runs in the same process and is
+// handed the context: what it answers is not the answer to the HTTP request.
+func outgoing(ctx context.Context) context.Context {
+	if recorder.FromContext(ctx) == nil {
+		return ctx
+	}
+	return recorder.NewContext(ctx, nil)
 }
 
 func record(ctx context.Context, err error) {

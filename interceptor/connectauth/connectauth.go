@@ -20,7 +20,12 @@ import (
 // before any interceptor runs. A stream ends when the token that opened it
 // expires: with the next message in either direction.
 //
-// Interceptors do not see calls that are refused; the Authorizer logs them.
+// Interceptors do not see calls that are refused; the Authorizer logs them. What
+// is no call of the procedure at all, such as a wrong HTTP method or content
+// type, connect-go answers by itself before.
+//
+// The path of the procedure selects the resource, also where the handler is
+// mounted below a prefix.
 func WithAuthorizer(a *interceptor.Authorizer) connect.HandlerOption {
 	return connect.WithHandlerOptions(
 		connect.WithRequestGate(gate(a)),
@@ -37,13 +42,9 @@ func gate(a *interceptor.Authorizer) connect.RequestGateFunc {
 		if err == nil {
 			return authorized, nil
 		}
-		refusal, denial := refuse(ctx, err)
-		// net/http drops WWW-Authenticate from trailers, which is where
-		// connect-go sends the metadata of an error over gRPC.
-		if peer.Protocol != connect.ProtocolGRPC && denial.Kind.Challenges() {
-			refusal.Meta().Set(wwwAuthenticate, denial.Challenge.Header())
-		}
-		return nil, refusal
+		denial := interceptor.DenialOf(err)
+		recorder.FromContext(ctx).DenyNatively(denial, spec.Procedure)
+		return nil, newErrorWithMeta(denial, peer.Protocol)
 	}
 }
 
@@ -64,7 +65,7 @@ func (g *guard) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
 		}
 		authorized, err := g.authorizer.AuthorizeContext(ctx, requestOf(req.Spec(), req.Peer(), req.Header()))
 		if err != nil {
-			refusal, denial := refuse(ctx, err)
+			refusal, denial := refuse(ctx, err, req.Spec().Procedure)
 			if info, ok := connect.CallInfoForHandlerContext(ctx); ok && denial.Kind.Challenges() {
 				info.ResponseHeader().Set(wwwAuthenticate, denial.Challenge.Header())
 			}
@@ -79,7 +80,7 @@ func (g *guard) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.
 	return func(ctx context.Context, conn connect.StreamingHandlerConn) error {
 		authorized, err := g.authorizer.AuthorizeContext(ctx, requestOf(conn.Spec(), conn.Peer(), conn.RequestHeader()))
 		if err != nil {
-			refusal, denial := refuse(ctx, err)
+			refusal, denial := refuse(ctx, err, conn.Spec().Procedure)
 			if denial.Kind.Challenges() {
 				conn.ResponseHeader().Set(wwwAuthenticate, denial.Challenge.Header())
 			}
@@ -109,8 +110,8 @@ func requestOf(spec connect.Spec, peer connect.Peer, header http.Header) interce
 
 // refuse turns a denial into an error of Connect, and tells the bridge that
 // this one is told already.
-func refuse(ctx context.Context, err error) (*connect.Error, *interceptor.ChallengeError) {
+func refuse(ctx context.Context, err error, procedure string) (*connect.Error, *interceptor.ChallengeError) {
 	denial := interceptor.DenialOf(err)
-	recorder.FromContext(ctx).DenyNatively(denial)
+	recorder.FromContext(ctx).DenyNatively(denial, procedure)
 	return newError(denial), denial
 }

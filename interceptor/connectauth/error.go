@@ -25,6 +25,17 @@ func newError(denial *interceptor.ChallengeError) *connect.Error {
 	return err
 }
 
+// newErrorWithMeta returns newError with a copy of the challenge in the metadata
+// of the error, where that reaches the client. Over gRPC connect-go would send it
+// as a trailer, and net/http drops WWW-Authenticate from trailers.
+func newErrorWithMeta(denial *interceptor.ChallengeError, protocol string) *connect.Error {
+	err := newError(denial)
+	if protocol != connect.ProtocolGRPC && denial.Kind.Challenges() {
+		err.Meta().Set(wwwAuthenticate, denial.Challenge.Header())
+	}
+	return err
+}
+
 func addDetail(err *connect.Error, message proto.Message) {
 	// Marshalling fails on invalid UTF-8 alone. The refusal stands without the
 	// detail.

@@ -2,6 +2,7 @@ package connectauth
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"connectrpc.com/connect"
@@ -22,7 +23,7 @@ func (*expiry) WrapStreamingClient(next connect.StreamingClientFunc) connect.Str
 func (e *expiry) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.StreamingHandlerFunc {
 	return func(ctx context.Context, conn connect.StreamingHandlerConn) error {
 		info, ok := interceptor.TokenInfoFromContext(ctx)
-		if !ok || info.Expiry.IsZero() {
+		if _, wrapped := conn.(*expiringConn); wrapped || !ok || info.Expiry.IsZero() {
 			return next(ctx, conn)
 		}
 		return next(ctx, &expiringConn{
@@ -41,13 +42,16 @@ type expiringConn struct {
 	ctx        context.Context //nolint:containedctx // The stream's own, and it ends with it.
 	authorizer *interceptor.Authorizer
 	expiry     time.Time
+	expired    sync.Once
+	refusal    *connect.Error // set when expired is done
 }
 
+// Receive waits for the message first: the token may expire meanwhile.
 func (c *expiringConn) Receive(message any) error {
-	if err := c.check(); err != nil {
+	if err := c.StreamingHandlerConn.Receive(message); err != nil {
 		return err
 	}
-	return c.StreamingHandlerConn.Receive(message)
+	return c.check()
 }
 
 func (c *expiringConn) Send(message any) error {
@@ -61,5 +65,9 @@ func (c *expiringConn) check() error {
 	if time.Now().Before(c.expiry) {
 		return nil
 	}
-	return newError(interceptor.DenialOf(c.authorizer.Expired(c.ctx, c.Spec().Procedure)))
+	c.expired.Do(func() {
+		denial := interceptor.DenialOf(c.authorizer.Expired(c.ctx, c.Spec().Procedure))
+		c.refusal = newErrorWithMeta(denial, c.Peer().Protocol)
+	})
+	return c.refusal
 }

@@ -12,7 +12,10 @@ import (
 // error. The error itself reaches the handler unchanged, and outside of a
 // bridge nothing happens.
 //
-// The context of the HTTP request must reach the call.
+// The context of the HTTP request must reach the call. Use it where calls are made
+// with the credentials of the caller: what a backend thinks of a credential that
+// is the handler's own is not the caller's to mend. A handler that can do without
+// the backend calls httpbridge.Dismiss.
 func DialOptions() []grpc.DialOption {
 	return []grpc.DialOption{
 		grpc.WithChainUnaryInterceptor(recordUnary),

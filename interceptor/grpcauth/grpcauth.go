@@ -23,7 +23,9 @@ import (
 // the next message in either direction.
 //
 // A method that no service of the server has is authorised too, so that only a
-// caller with a valid token learns that it does not exist. A server with an
+// caller with a valid token learns that it does not exist. (grpc-go decodes the
+// message of a unary call before interceptors run; a message that is none is
+// refused as such, to anybody.) A server with an
 // UnknownServiceHandler of its own adds it after these options; it is guarded
 // then.
 func ServerOptions(a *interceptor.Authorizer) []grpc.ServerOption {

@@ -2,6 +2,7 @@ package grpcauth
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"google.golang.org/grpc"
@@ -18,15 +19,18 @@ type authorizedStream struct {
 	guard     *guard
 	token     *interceptor.TokenInfo // nil if the rule is public
 	procedure string
+	expired   sync.Once
+	refusal   error // set when expired is done
 }
 
 func (s *authorizedStream) Context() context.Context { return s.ctx }
 
+// RecvMsg waits for the message first: the token may expire meanwhile.
 func (s *authorizedStream) RecvMsg(message any) error {
-	if err := s.check(); err != nil {
+	if err := s.ServerStream.RecvMsg(message); err != nil {
 		return err
 	}
-	return s.ServerStream.RecvMsg(message)
+	return s.check()
 }
 
 func (s *authorizedStream) SendMsg(message any) error {
@@ -40,5 +44,8 @@ func (s *authorizedStream) check() error {
 	if s.token == nil || s.token.Expiry.IsZero() || time.Now().Before(s.token.Expiry) {
 		return nil
 	}
-	return s.guard.refusals.refuse(s.ctx, s.guard.authorizer.Expired(s.ctx, s.procedure))
+	s.expired.Do(func() {
+		s.refusal = s.guard.refusals.refuse(s.ctx, s.guard.authorizer.Expired(s.ctx, s.procedure))
+	})
+	return s.refusal
 }

@@ -13,20 +13,21 @@ import (
 // Recorder holds the denial of one HTTP request. It is safe for concurrent use,
 // and its methods may be called on a nil Recorder, which holds nothing.
 type Recorder struct {
-	mu       sync.Mutex
-	denial   *interceptor.ChallengeError
-	native   bool
-	held     bool
 	released func()
+
+	mu     sync.Mutex
+	denial *interceptor.ChallengeError
+	native string // the procedure whose own answer tells the denial
+	holds  func(first []byte) bool
 }
 
-// New returns a Recorder that calls released when the answer is no longer held
-// back.
+// New returns a Recorder that calls released when nothing is held back any
+// longer.
 func New(released func()) *Recorder { return &Recorder{released: released} }
 
 type contextKey struct{}
 
-// NewContext returns a context that carries r.
+// NewContext returns a context that carries r. A nil r hides that of ctx.
 func NewContext(ctx context.Context, r *Recorder) context.Context {
 	return context.WithValue(ctx, contextKey{}, r)
 }
@@ -39,19 +40,21 @@ func FromContext(ctx context.Context) *Recorder {
 
 // Deny records the denial that the response is to tell. The first one counts:
 // it is what stopped the work.
-func (r *Recorder) Deny(denial *interceptor.ChallengeError) { r.record(denial, false) }
+func (r *Recorder) Deny(denial *interceptor.ChallengeError) { r.record(denial, "") }
 
-// DenyNatively records a denial that is told in an RPC protocol already, whose
-// response must not be rewritten.
-func (r *Recorder) DenyNatively(denial *interceptor.ChallengeError) { r.record(denial, true) }
+// DenyNatively records the denial of a procedure that is told in an RPC
+// protocol, in the answer to that very call.
+func (r *Recorder) DenyNatively(denial *interceptor.ChallengeError, procedure string) {
+	r.record(denial, procedure)
+}
 
-func (r *Recorder) record(denial *interceptor.ChallengeError, native bool) {
+func (r *Recorder) record(denial *interceptor.ChallengeError, native string) {
 	if r == nil {
 		return
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.denial == nil || native && !r.native {
+	if r.denial == nil {
 		r.denial, r.native = denial, native
 	}
 }
@@ -63,48 +66,43 @@ func (r *Recorder) Dismiss() {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.denial, r.native = nil, false
+	r.denial, r.native = nil, ""
 }
 
-// Denial returns what was recorded, and whether it is told natively.
-func (r *Recorder) Denial() (denial *interceptor.ChallengeError, native bool) {
+// Denial returns what was recorded. The procedure is that of the call whose own
+// answer tells it, or empty.
+func (r *Recorder) Denial() (denial *interceptor.ChallengeError, procedure string) {
 	if r == nil {
-		return nil, false
+		return nil, ""
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.denial, r.native
 }
 
-// Hold keeps the answer back until [Recorder.Release], for servers that begin to
-// write before it is decided whether they may.
-func (r *Recorder) Hold() {
+// Hold keeps back the first thing that is written, if it is what holds reports,
+// until [Recorder.Release]. It is for servers that begin to write before it is
+// decided whether they may. Call it before the handler runs.
+func (r *Recorder) Hold(holds func(first []byte) bool) {
 	if r == nil {
 		return
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.held = true
+	r.holds = holds
 }
 
-// Held reports whether the answer is kept back.
-func (r *Recorder) Held() bool {
+// Holds reports whether what is written first is to be kept back.
+func (r *Recorder) Holds(first []byte) bool {
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.held
-}
-
-// Release ends what Hold began. Whether the answer is the recorded denial is
-// settled for what was written so far.
-func (r *Recorder) Release() {
-	if r == nil {
-		return
-	}
-	r.mu.Lock()
-	held := r.held
-	r.held = false
+	holds := r.holds
 	r.mu.Unlock()
-	if held && r.released != nil {
+	return holds != nil && holds(first)
+}
+
+// Release ends what Hold began: whose answer it is can be settled.
+func (r *Recorder) Release() {
+	if r != nil && r.released != nil {
 		r.released()
 	}
 }

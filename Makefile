@@ -7,6 +7,7 @@ PROTOC_GEN_GO_VERSION      := v1.36.12
 PROTOC_GEN_CONNECT_VERSION := v1.21.1
 PROTOC_GEN_GRPC_VERSION    := v1.6.2
 GOLANGCI_LINT_VERSION      := v2.15.0
+GRPCURL_VERSION            := v1.9.3
 
 # For each fuzz target, for each benchmark; further flags of go test.
 FUZZTIME  ?= 20s
@@ -31,6 +32,7 @@ PROTOC_GEN_GO      := $(call stamp,protoc-gen-go,$(PROTOC_GEN_GO_VERSION))
 PROTOC_GEN_CONNECT := $(call stamp,protoc-gen-connect-go,$(PROTOC_GEN_CONNECT_VERSION))
 PROTOC_GEN_GRPC    := $(call stamp,protoc-gen-go-grpc,$(PROTOC_GEN_GRPC_VERSION))
 GOLANGCI_LINT      := $(call stamp,golangci-lint,$(GOLANGCI_LINT_VERSION))
+GRPCURL            := $(call stamp,grpcurl,$(GRPCURL_VERSION))
 
 # $(call each_module,command) runs the command in every module, goes on after a
 # failure, and says in its last line how it ended.
@@ -74,6 +76,10 @@ fuzz: ## Run every fuzz target for FUZZTIME (default 20s)
 bench: ## Run every benchmark for BENCHTIME (default 1s)
 	$(call each_module,go test -run=NONE -bench=. -benchmem -benchtime=$(BENCHTIME) ./...)
 
+.PHONY: clients
+clients: $(GRPCURL) ## Let curl, grpcurl and the TypeScript MCP SDK into the quickstart (needs curl, node and npm)
+	@examples/clients/run $(BIN)/grpcurl
+
 .PHONY: lint
 lint: $(BUF) $(GOLANGCI_LINT) ## Check code, formatting, schema and go.mod
 	$(BIN)/golangci-lint config verify
@@ -115,6 +121,9 @@ $(PROTOC_GEN_CONNECT):
 
 $(PROTOC_GEN_GRPC):
 	$(call install,protoc-gen-go-grpc,google.golang.org/grpc/cmd/protoc-gen-go-grpc,$(PROTOC_GEN_GRPC_VERSION))
+
+$(GRPCURL):
+	$(call install,grpcurl,github.com/fullstorydev/grpcurl/cmd/grpcurl,$(GRPCURL_VERSION))
 
 $(GOLANGCI_LINT):
 	$(call install,golangci-lint,github.com/golangci/golangci-lint/v2/cmd/golangci-lint,$(GOLANGCI_LINT_VERSION))

@@ -8,8 +8,9 @@ import (
 	"github.com/drawbridge-rpc/drawbridge/interceptor"
 )
 
-// maxCachedToken keeps single tokens from taking more than their share of the
-// memory that the size of the cache promises.
+// maxCachedToken keeps single tokens from taking far more memory than others. It
+// bounds the claims too, which take up to ten times their length in the token
+// when they are many small values.
 const maxCachedToken = 4 << 10
 
 // A cache remembers verified tokens. It holds facts, never decisions, and only

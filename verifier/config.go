@@ -88,17 +88,31 @@ type JWTConfig struct {
 	HTTPClient *http.Client
 
 	// RefreshInterval is the age at which the key set is fetched again, in the
-	// background, while there are tokens to verify. So it is how long a key
-	// that the issuer has withdrawn stays accepted. Zero means 15 minutes; it
+	// background, while there are tokens to verify. Zero means 15 minutes; it
 	// must be between a second and a day.
+	//
+	// A key that the issuer has withdrawn is accepted until a refresh succeeds.
+	// While tokens keep coming, that is for RefreshInterval and the time of a
+	// fetch. The first token after a pause may still be judged by keys of up to
+	// twice that age; when they are older, the callers wait for the refresh.
+	//
+	// While the issuer cannot be reached, or publishes a set that is broken or
+	// without a usable key, the last good keys stay trusted, however old they
+	// get, so that an outage does not lock everyone out. A refresh is then tried
+	// every ten seconds, or every RefreshInterval if that is shorter, and the
+	// Logger is told how old the keys are. Only a new [JWT] starts without them.
 	RefreshInterval time.Duration
 
 	// CacheSize bounds how many verified tokens are remembered, so that each
-	// signature is checked once. An entry takes the length of its token and
-	// about half a kilobyte, and is of no use beyond the expiry of the token or
-	// the withdrawal of the key that signed it; tokens longer than 4 KiB are
-	// not remembered. Zero means 10,000, and a negative number means that
-	// nothing is remembered.
+	// signature is checked once. An entry is of no use beyond the expiry of the
+	// token or the refresh that notices the withdrawal of a key. Zero means
+	// 10,000, and a negative number means that nothing is remembered.
+	//
+	// An entry takes the length of its token, about half a kilobyte, and what
+	// is kept of the claims: scopes, audience and those that Claims names.
+	// That is one or two kilobytes for usual tokens. Tokens longer than 4 KiB
+	// are not remembered; one of that length whose claims are thousands of
+	// small values takes up to 40 KiB. Only the issuer can make such tokens.
 	CacheSize int
 
 	// Logger is told when the key set cannot be fetched, and when it can again.

@@ -21,6 +21,16 @@ func unavailable(cause error) error {
 	return fmt.Errorf("%w: %w", interceptor.ErrUnavailable, cause)
 }
 
+// A panicError is a panic in a fetch, which no caller could recover: it would end
+// the program.
+type panicError struct {
+	value any
+	stack []byte
+}
+
+// Error implements error. The stack is for the log alone.
+func (e *panicError) Error() string { return "panicked: " + quote(fmt.Sprint(e.value)) }
+
 // quote makes a text that a stranger has written fit for a log.
 func quote(text string) string {
 	if len(text) > maxQuoted {

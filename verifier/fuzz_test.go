@@ -39,8 +39,8 @@ func FuzzVerifyToken(f *testing.F) {
 	f.Fuzz(func(t *testing.T, token string) {
 		info, err := fix.verifier.VerifyToken(t.Context(), token)
 		checkResult(t, token, info, err)
-		if !errors.Is(err, interceptor.ErrInvalidToken) {
-			t.Errorf("got %+v and %v", info, err)
+		if err == nil {
+			t.Errorf("accepted: %+v", info)
 		}
 	})
 }

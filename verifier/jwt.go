@@ -77,8 +77,8 @@ func newJWT(config JWTConfig, now func() time.Time) (*JWT, error) {
 //     claims name another kind;
 //   - it is not bound to a key of the client: it has no cnf, because the binding
 //     is not checked here (RFC 9449 §7.2, RFC 8705 §3);
-//   - the signature is right, made with a key that the issuer publishes now, and
-//     with the one algorithm that this key is for.
+//   - the signature is right, made with a key that the issuer published when its
+//     key set was last fetched, and with the one algorithm that this key is for.
 //
 // Errors unwrap to [interceptor.ErrInvalidToken] when the token is bad, and to
 // [interceptor.ErrUnavailable] when it could not be judged: the key set could
@@ -86,10 +86,14 @@ func newJWT(config JWTConfig, now func() time.Time) (*JWT, error) {
 // error unwraps to ctx.Err() too. The message is for a log. It may quote claims
 // but never holds the token.
 //
-// A token that names an unknown key causes a fetch, but at most one a second, so
-// that a flood of such tokens does no harm. A new key is therefore accepted
-// within a second of its publication and the time of the fetch. Until then the
-// token is invalid.
+// A token that names an unknown key causes a fetch, but at most one begins in a
+// second, so that a flood of such tokens does no harm. The token is invalid only
+// if a fetch that began after it had arrived did not bring the key. If none could
+// begin yet, the error is [interceptor.ErrUnavailable], at once: the key may be
+// newer than the last fetch, and clients throw away what is called invalid. So a
+// token whose kid is new is accepted a second after the publication of the key,
+// and the time of a fetch; sent earlier it may be unavailable, but never invalid.
+// How long a withdrawn key is accepted stands at [JWTConfig].RefreshInterval.
 //
 // VerifyToken may be called concurrently. It waits for the network only while
 // it has no keys, or old ones after a long rest, or when the token names a key
@@ -98,9 +102,9 @@ func (v *JWT) VerifyToken(ctx context.Context, token string) (*interceptor.Token
 	if len(token) > maxTokenLength {
 		return nil, invalid(fmt.Errorf("longer than %d bytes", maxTokenLength))
 	}
-	now := v.now()
-	if known := v.cache.get(token); known != nil && now.Before(known.info.Expiry) {
-		keys, err := v.keys.load(ctx, now)
+	came := arrival{now: v.now(), attempts: v.keys.attempts.Load()}
+	if known := v.cache.get(token); known != nil && came.now.Before(known.info.Expiry) {
+		keys, err := v.keys.load(ctx, came.now)
 		if err != nil {
 			return nil, err
 		}
@@ -108,13 +112,13 @@ func (v *JWT) VerifyToken(ctx context.Context, token string) (*interceptor.Token
 			return known.info, nil
 		}
 	}
-	return v.verify(ctx, token, now)
+	return v.verify(ctx, token, came)
 }
 
 // verify checks a token that is not known yet. What is cheap comes first:
 // nobody can make us check a signature, or fetch a key, with a token that would
 // be refused anyway.
-func (v *JWT) verify(ctx context.Context, raw string, now time.Time) (*interceptor.TokenInfo, error) {
+func (v *JWT) verify(ctx context.Context, raw string, came arrival) (*interceptor.TokenInfo, error) {
 	token, err := parseToken(raw)
 	if err != nil {
 		return nil, invalid(err)
@@ -122,11 +126,11 @@ func (v *JWT) verify(ctx context.Context, raw string, now time.Time) (*intercept
 	if err := v.checkHeader(token.header); err != nil {
 		return nil, invalid(err)
 	}
-	info, err := v.claims.check(token.claims, now)
+	info, err := v.claims.check(token.claims, came.now)
 	if err != nil {
 		return nil, invalid(err)
 	}
-	epoch, err := v.checkSignature(ctx, token, now)
+	epoch, err := v.checkSignature(ctx, token, came)
 	if err != nil {
 		return nil, err
 	}
@@ -153,8 +157,8 @@ func (v *JWT) checkHeader(h header) error {
 
 // checkSignature returns the epoch of the keys that the signature was checked
 // with.
-func (v *JWT) checkSignature(ctx context.Context, token *token, now time.Time) (uint64, error) {
-	s := &signature{keys: v.keys, now: now}
+func (v *JWT) checkSignature(ctx context.Context, token *token, came arrival) (uint64, error) {
+	s := &signature{keys: v.keys, came: came}
 	err := oidc.CheckSignature(ctx, token.raw, token.payload, s, v.algorithms, s)
 	switch {
 	case s.err != nil:
@@ -170,7 +174,7 @@ func (v *JWT) checkSignature(ctx context.Context, token *token, now time.Time) (
 // which would report an outage as an invalid signature.
 type signature struct {
 	keys  *keySet
-	now   time.Time
+	came  arrival
 	epoch uint64
 	err   error
 }
@@ -183,7 +187,7 @@ var (
 // VerifySignature implements [oidc.KeySet].
 func (s *signature) VerifySignature(ctx context.Context, jws *jose.JSONWebSignature) ([]byte, error) {
 	var payload []byte
-	payload, s.epoch, s.err = s.keys.verify(ctx, jws, s.now)
+	payload, s.epoch, s.err = s.keys.verify(ctx, jws, s.came)
 	return payload, s.err
 }
 

@@ -265,6 +265,8 @@ func TestMalformed(t *testing.T) {
 		{"header not decodable", "a." + segments[1] + "." + segments[2]},
 		{"claims not decodable", segments[0] + ".a." + segments[2]},
 		{"JSON serialization", `{"payload":"` + segments[1] + `","protected":"` + segments[0] + `","signature":"` + segments[2] + `"}`},
+		{"JSON serialization with two signatures", `{"payload":"` + segments[1] + `","signatures":[` +
+			strings.Repeat(`{"protected":"`+segments[0]+`","signature":"`+segments[2]+`"},`, 2) + `{}]}`},
 		{"header is not JSON", f.issuer.Sign("x", claims)},
 		{"header is an array", f.issuer.Sign("[]", claims)},
 		{"header is null", f.issuer.Sign("null", claims)},

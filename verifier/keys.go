@@ -15,6 +15,8 @@ var errNoKey = errors.New("no key of the issuer fits")
 
 // keys is one state of the key set of the issuer. It is immutable.
 type keys struct {
+	// serial is that of the attempt that brought them.
+	serial uint64
 	// epoch grows whenever a key is withdrawn. What was verified in another
 	// epoch has to be verified again.
 	epoch   uint64
@@ -30,8 +32,9 @@ type keys struct {
 // because a key is used with one algorithm only (RFC 8725 §3.1).
 type keyName struct{ id, algorithm string }
 
-func newKeys(published []*publicKey, previous *keys, now time.Time) *keys {
+func newKeys(published []*publicKey, previous *keys, serial uint64, now time.Time) *keys {
 	k := &keys{
+		serial:      serial,
 		epoch:       1,
 		fetched:     now,
 		ids:         make(map[string]bool),
@@ -65,6 +68,10 @@ func (k *keys) lacksAny(previous *keys) bool {
 	}
 	return false
 }
+
+// predate reports whether the keys may lack one that was there when the token
+// came, because the attempt that brought them had begun by then.
+func (k *keys) predate(came arrival) bool { return k.serial <= came.attempts }
 
 // verify returns the payload, or an error that is errNoKey when newer keys
 // could lead to another answer.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -16,9 +17,9 @@ import (
 const (
 	// fetchTimeout bounds discovery and key set together.
 	fetchTimeout = 10 * time.Second
-	// coolDown is the least time between two fetches. Within it, an unknown key
-	// is answered at once with what is known, so that a flood of tokens with
-	// invented key ids costs the issuer a fetch a second.
+	// coolDown is the least time between the beginnings of two fetches, so that
+	// a flood of tokens with invented key ids costs the issuer a fetch a second.
+	// Nobody waits for its end.
 	coolDown = time.Second
 	// retryInterval is the time between background fetches while they fail.
 	retryInterval = 10 * time.Second
@@ -30,10 +31,14 @@ const (
 // needed, again in the background when they are older than the refresh
 // interval, and again when a token names a key that is not there.
 //
-// Keys are never given up for nothing. When a fetch fails, the last good ones
-// stay in use however old they get, since an issuer that is out of reach
-// cannot withdraw a key, and an outage of it must not become one of ours. A
-// warning tells their age.
+// Keys are never given up for nothing. When a fetch fails, or brings no usable
+// key, the last good ones stay in use however old they get: an outage of the
+// issuer must not lock everyone out. So a key that was withdrawn is trusted until
+// a fetch succeeds. A warning tells how old the keys are.
+//
+// A key that is not there may have been published since the keys were fetched.
+// Nobody is told that it does not exist unless a fetch that began after his
+// token had arrived did not bring it.
 //
 // There is one fetch at a time. It has a context of its own: a caller that
 // gives up takes nobody with it.
@@ -44,21 +49,33 @@ type keySet struct {
 	now      func() time.Time
 	fetch    func(context.Context) ([]*publicKey, error)
 
-	current atomic.Pointer[keys] // nil until a fetch succeeds
-	due     atomic.Int64         // when to refresh, as elapsed counts
-	start   time.Time
+	current  atomic.Pointer[keys] // nil until a fetch succeeds
+	due      atomic.Int64         // when to refresh, as elapsed counts
+	start    time.Time
+	attempts atomic.Uint64 // that have begun; written under mu
 
 	mu       sync.Mutex
 	running  *attempt  // nil when there is none
-	ended    time.Time // when the last fetch did
-	lastErr  error     // of the last fetch
+	begun    time.Time // when the last attempt did
+	lastErr  error     // of the last attempt that ended
 	reminded time.Time // when a failure was last logged
 }
 
 // An attempt is one fetch, which any number of callers may wait for.
 type attempt struct {
-	done chan struct{} // closed at the end
-	err  error         // to be read after done
+	serial uint64        // 1 for the first
+	done   chan struct{} // closed at the end
+	err    error         // to be read after done
+}
+
+// errNoAnswer is the result of a fetch that ended its goroutine.
+var errNoAnswer = errors.New("the fetch ended without an answer")
+
+// An arrival is when a token came, by the clock and by the count of the attempts
+// that had begun.
+type arrival struct {
+	now      time.Time
+	attempts uint64
 }
 
 func newKeySet(config JWTConfig, now func() time.Time) *keySet {
@@ -74,22 +91,26 @@ func newKeySet(config JWTConfig, now func() time.Time) *keySet {
 
 // verify returns the payload of a token with a good signature, and the epoch of
 // the keys that it was checked with.
-func (s *keySet) verify(ctx context.Context, jws *jose.JSONWebSignature, now time.Time) ([]byte, uint64, error) {
-	keys, err := s.load(ctx, now)
+func (s *keySet) verify(ctx context.Context, jws *jose.JSONWebSignature, came arrival) ([]byte, uint64, error) {
+	keys, err := s.load(ctx, came.now)
 	if err != nil {
 		return nil, 0, err
 	}
 	payload, err := keys.verify(jws)
-	if errors.Is(err, errNoKey) {
+	if errors.Is(err, errNoKey) && keys.predate(came) {
 		if keys, err = s.newerThan(ctx, keys); err != nil {
 			return nil, 0, err
 		}
 		payload, err = keys.verify(jws)
 	}
-	if err != nil {
+	switch {
+	case err == nil:
+		return payload, keys.epoch, nil
+	case errors.Is(err, errNoKey) && keys.predate(came):
+		return nil, 0, unavailable(fmt.Errorf("%w, but it may be newer than the last fetch", err))
+	default:
 		return nil, 0, invalid(err)
 	}
-	return payload, keys.epoch, nil
 }
 
 // load returns the keys to judge by, and sees to it that they are refreshed.
@@ -129,15 +150,15 @@ func (s *keySet) refresh(ctx context.Context, now time.Time) (*keys, error) {
 }
 
 // newerThan returns keys that were fetched after those that the caller has
-// looked at, or the same again if they are so new that there is no use in
-// fetching.
+// looked at, or the same again in the cool-down. If it joins an attempt, it does
+// not join another one when that ends: a flood cannot make it wait for ever.
 func (s *keySet) newerThan(ctx context.Context, seen *keys) (*keys, error) {
 	s.mu.Lock()
 	if current := s.current.Load(); current != seen {
 		s.mu.Unlock()
 		return current, nil
 	}
-	if s.running == nil && s.now().Sub(s.ended) < coolDown {
+	if s.running == nil && s.now().Sub(s.begun) < coolDown {
 		defer s.mu.Unlock()
 		if s.lastErr != nil {
 			return nil, unavailable(s.lastErr)
@@ -159,19 +180,29 @@ func (s *keySet) newerThan(ctx context.Context, seen *keys) (*keys, error) {
 // The caller holds s.mu.
 func (s *keySet) join() *attempt {
 	if s.running == nil {
-		s.running = &attempt{done: make(chan struct{})}
+		s.begun = s.now()
+		s.running = &attempt{serial: s.attempts.Add(1), done: make(chan struct{})}
 		go s.run(s.running)
 	}
 	return s.running
 }
 
+// run makes an attempt, and ends it whatever the fetch does: it runs code of
+// others on the answers of others, the transport of the user among it.
 func (s *keySet) run(a *attempt) {
+	var published []*publicKey
+	err := errNoAnswer
+	defer func() {
+		if value := recover(); value != nil {
+			err = &panicError{value: value, stack: debug.Stack()}
+		}
+		tell := s.finish(a, published, err)
+		close(a.done)
+		tell()
+	}()
 	ctx, cancel := context.WithTimeout(context.Background(), fetchTimeout)
 	defer cancel()
-	published, err := s.fetch(ctx)
-	tell := s.finish(a, published, err)
-	close(a.done)
-	tell()
+	published, err = s.fetch(ctx)
 }
 
 // finish takes over the result of an attempt. It returns what is to be logged,
@@ -183,11 +214,11 @@ func (s *keySet) finish(a *attempt, published []*publicKey, err error) (tell fun
 	tell = s.message(err, now)
 	next := min(s.interval, retryInterval)
 	if err == nil {
-		s.current.Store(newKeys(published, s.current.Load(), now))
+		s.current.Store(newKeys(published, s.current.Load(), a.serial, now))
 		next = s.interval
 	}
 	s.due.Store(int64(s.elapsed(now) + next))
-	s.ended, s.lastErr, s.running = now, err, nil
+	s.lastErr, s.running = err, nil
 	a.err = err
 	return tell
 }
@@ -217,13 +248,22 @@ func (s *keySet) message(err error, now time.Time) func() {
 		}
 	case err != nil && (s.lastErr == nil || now.Sub(s.reminded) >= remindInterval):
 		s.reminded = now
-		age := s.age(now)
+		attrs := s.describe(err, now)
 		return func() {
-			logger.Warn("the key set of the issuer cannot be fetched", slog.String("issuer", s.issuer), slog.Any("error", err), age)
+			logger.LogAttrs(context.Background(), slog.LevelWarn, "the key set of the issuer cannot be fetched", attrs...)
 		}
 	default:
 		return func() {}
 	}
+}
+
+// describe returns what there is to know about a failure.
+func (s *keySet) describe(err error, now time.Time) []slog.Attr {
+	attrs := []slog.Attr{slog.String("issuer", s.issuer), slog.Any("error", err), s.age(now)}
+	if panicked, ok := errors.AsType[*panicError](err); ok {
+		attrs = append(attrs, slog.String("stack", string(panicked.stack)))
+	}
+	return attrs
 }
 
 // age describes how old the keys in use are.

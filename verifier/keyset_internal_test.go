@@ -19,7 +19,7 @@ func TestNewerThan(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	replaced := newKeys(nil, seen, time.Now())
+	replaced := newKeys(nil, seen, 2, time.Now())
 	s.current.Store(replaced)
 	if got, err := s.newerThan(t.Context(), seen); got != replaced || err != nil || fetches != 1 {
 		t.Errorf("got %p and %v after %d fetches, want %p after one", got, err, fetches, replaced)

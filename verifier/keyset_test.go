@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -88,25 +90,239 @@ func TestCancelledCaller(t *testing.T) {
 func TestFloodOfUnknownKeys(t *testing.T) {
 	f := newFixture(t, verifier.JWTConfig{})
 	f.accepts(t, f.mint())
-	flood := func() {
-		inAllCalls(200, func(i int) { f.refuses(t, f.mint(unknownKey(i), forged), interceptor.ErrInvalidToken) })
+	flood := func() (invalid int64) {
+		var n atomic.Int64
+		inAllCalls(200, func(i int) {
+			if _, err := f.verify(t, f.mint(unknownKey(i), forged)); errors.Is(err, interceptor.ErrInvalidToken) {
+				n.Add(1)
+			}
+		})
+		return n.Load()
 	}
-	f.fetches(t, 0, flood) // within the cool-down of the first fetch
+	f.fetches(t, 0, func() { // within the cool-down of the first fetch
+		if n := flood(); n != 0 {
+			t.Errorf("%d tokens were called invalid on the word of an earlier fetch", n)
+		}
+	})
 	for range 3 {
 		f.Advance(coolDown)
-		f.fetches(t, 1, flood)
+		f.fetches(t, 1, func() {
+			if flood() == 0 {
+				t.Error("not even the token that began the fetch was called invalid")
+			}
+		})
 		f.fetches(t, 0, func() { f.accepts(t, f.mint()) })
 	}
 }
 
+// TestUnknownKey proves that a token is called invalid for its key only if a
+// fetch that began after it had come did not bring that key (RPC-2).
+func TestUnknownKey(t *testing.T) {
+	known := func(t *testing.T, f *fixture) { f.accepts(t, f.mint()) }
+	idle := func(t *testing.T, f *fixture) {
+		known(t, f)
+		f.Advance(coolDown)
+	}
+	for _, row := range []struct {
+		name    string
+		before  func(*testing.T, *fixture)
+		want    error
+		fetches int
+	}{
+		{"RPC-2 no keys yet", func(*testing.T, *fixture) {}, interceptor.ErrInvalidToken, 1},
+		{"RPC-2 idle", idle, interceptor.ErrInvalidToken, 1},
+		{"RPC-2 just fetched", known, interceptor.ErrUnavailable, 0},
+		{"RPC-2 the cool-down is not over", func(t *testing.T, f *fixture) {
+			known(t, f)
+			f.Advance(coolDown - 1)
+		}, interceptor.ErrUnavailable, 0},
+		{"RPC-2 a refresh is running already", func(t *testing.T, f *fixture) {
+			known(t, f)
+			f.Advance(interval)
+			arrived, release := f.issuer.HoldKeySet()
+			t.Cleanup(release)
+			known(t, f)
+			<-arrived
+			release()
+		}, interceptor.ErrUnavailable, 0},
+		{"RPC-2 the issuer is down", func(t *testing.T, f *fixture) {
+			idle(t, f)
+			f.issuer.HandleKeySet(authtest.Answer(http.StatusServiceUnavailable, "text/plain", "no"))
+		}, interceptor.ErrUnavailable, 1},
+		{"RPC-2 the issuer was down just now", func(t *testing.T, f *fixture) {
+			idle(t, f)
+			f.issuer.Down()
+			f.refuses(t, f.mint(unknownKey(0)), interceptor.ErrUnavailable)
+			f.issuer.Up()
+		}, interceptor.ErrUnavailable, 0},
+	} {
+		for name, alter := range map[string]func(*authtest.Token){
+			"unknown kid":                  unknownKey(1),
+			"no kid, and another key fits": func(t *authtest.Token) { forged(t); parameter("kid", authtest.Omit)(t) },
+		} {
+			t.Run(row.name+", "+name, func(t *testing.T) {
+				f := newFixture(t, verifier.JWTConfig{Logger: slog.New(slog.DiscardHandler)})
+				row.before(t, f)
+				f.fetches(t, row.fetches, func() { f.refuses(t, f.mint(alter), row.want) })
+			})
+		}
+	}
+}
+
+// TestNewKey proves that a token which comes sooner than its key is at worst
+// unavailable (RPC-2), and that the second of the cool-down counts from the
+// beginning of a fetch.
 func TestNewKey(t *testing.T) {
 	f := newFixture(t, verifier.JWTConfig{})
+	arrived, release := f.issuer.HoldKeySet()
+	go func() {
+		<-arrived
+		f.Advance(coolDown / 2)
+		release()
+	}()
 	f.accepts(t, f.mint())
 	f.issuer.RotateKeys()
 	token := f.mint()
-	f.fetches(t, 0, func() { f.refuses(t, token, interceptor.ErrInvalidToken) })
-	f.Advance(coolDown)
+	f.fetches(t, 0, func() { f.refuses(t, token, interceptor.ErrUnavailable) })
+	f.Advance(coolDown/2 - 1)
+	f.fetches(t, 0, func() { f.refuses(t, token, interceptor.ErrUnavailable) })
+	f.Advance(1)
 	f.fetches(t, 1, func() { f.accepts(t, token) })
+}
+
+// TestRotationUnderFlood has keys rotate at each tenth of the cool-down while
+// invented key ids keep coming. A good token is never called invalid, and is
+// accepted a second after the rotation.
+func TestRotationUnderFlood(t *testing.T) {
+	const step = coolDown / 10
+	for _, refresh := range []time.Duration{coolDown, interval} {
+		t.Run(refresh.String(), func(t *testing.T) {
+			f := newFixture(t, verifier.JWTConfig{RefreshInterval: refresh})
+			f.accepts(t, f.mint())
+			first, start := f.issuer.KeySetRequests(), f.Now()
+			bad := f.mint(unknownKey(1), forged)
+			for phase := range 10 {
+				for range phase {
+					f.Advance(step)
+					f.acceptsInFlood(t, bad, f.mint())
+				}
+				f.issuer.RotateKeys()
+				published, token := f.Now(), f.mint()
+				for !f.acceptsInFlood(t, bad, token) {
+					if f.Advance(step); f.Now().Sub(published) > coolDown {
+						t.Fatalf("not accepted after %v", coolDown)
+					}
+				}
+			}
+			f.verifier.AwaitFetch()
+			if n, most := f.issuer.KeySetRequests()-first, int(f.Now().Sub(start)/coolDown); n > most {
+				t.Errorf("%d key-set requests in %d s", n, most)
+			}
+		})
+	}
+}
+
+// acceptsInFlood reports whether a good token is accepted while others come with
+// a bad one.
+func (f *fixture) acceptsInFlood(t *testing.T, bad, good string) (accepted bool) {
+	t.Helper()
+	inAllCalls(20, func(i int) {
+		if i > 0 {
+			_, _ = f.verify(t, bad)
+			return
+		}
+		_, err := f.verify(t, good)
+		if errors.Is(err, interceptor.ErrInvalidToken) {
+			t.Errorf("a good token: got %v", err)
+		}
+		accepted = err == nil
+	})
+	return accepted
+}
+
+// TestNewKeyDuringFetch has a key published while a fetch is running that began
+// before. Whoever waits for it gets the key if it brings it, and else learns
+// nothing from it (RPC-2).
+func TestNewKeyDuringFetch(t *testing.T) {
+	for _, row := range []struct {
+		name    string
+		hold    func(*fixture) (arrived <-chan struct{}, release func())
+		takes   time.Duration
+		want    error
+		rest    time.Duration // before the token is tried again
+		fetches int           // then
+	}{
+		{"RPC-2 it brings the key", func(f *fixture) (<-chan struct{}, func()) { return f.issuer.HoldKeySet() }, 0, nil, 0, 0},
+		{"RPC-2 it does not", (*fixture).holdOldKeySet, 0, interceptor.ErrUnavailable, coolDown, 1},
+		{"RPC-2 it does not, and is slow", (*fixture).holdOldKeySet, coolDown, interceptor.ErrUnavailable, 0, 1},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			f := newFixture(t, verifier.JWTConfig{})
+			f.accepts(t, f.mint())
+			f.Advance(coolDown)
+			arrived, release := row.hold(f)
+			t.Cleanup(release)
+			bad := f.goVerify(t.Context(), f.mint(unknownKey(1)))
+			<-arrived
+			f.issuer.RotateKeys()
+			token := f.mint()
+			ctx, waiting := withWaiting(t.Context())
+			good := f.goVerify(ctx, token)
+			<-waiting
+			f.Advance(row.takes)
+			release()
+			if err := <-bad; !errors.Is(err, interceptor.ErrInvalidToken) {
+				t.Errorf("the token that began the fetch: got %v", err)
+			}
+			if err := <-good; !errors.Is(err, row.want) {
+				t.Errorf("the good token: got %v, want %v", err, row.want)
+			}
+			f.Advance(row.rest)
+			f.fetches(t, row.fetches, func() { f.accepts(t, token) })
+		})
+	}
+}
+
+// holdOldKeySet is HoldKeySet with the answer that was right when it was called.
+func (f *fixture) holdOldKeySet() (arrived <-chan struct{}, release func()) {
+	answer := authtest.Answer(http.StatusOK, "application/json", string(f.issuer.KeySet()))
+	waiting, released := make(chan struct{}), make(chan struct{})
+	f.issuer.HandleKeySet(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		waiting <- struct{}{}
+		<-released
+		answer.ServeHTTP(w, r)
+	}))
+	return waiting, sync.OnceFunc(func() {
+		f.issuer.HandleKeySet(nil)
+		close(released)
+	})
+}
+
+// goVerify verifies a token in the background.
+func (f *fixture) goVerify(ctx context.Context, token string) <-chan error {
+	result := make(chan error, 1)
+	go func() {
+		_, err := f.verifier.VerifyToken(ctx, token)
+		result <- err
+	}()
+	return result
+}
+
+// A waitingContext tells when somebody begins to wait for its end.
+type waitingContext struct {
+	context.Context //nolint:containedctx // it is one
+
+	waiting func()
+}
+
+func withWaiting(ctx context.Context) (_ context.Context, waiting <-chan struct{}) {
+	begun := make(chan struct{})
+	return waitingContext{ctx, sync.OnceFunc(func() { close(begun) })}, begun
+}
+
+func (c waitingContext) Done() <-chan struct{} {
+	c.waiting()
+	return c.Context.Done()
 }
 
 func TestIssuerDownAtStart(t *testing.T) {
@@ -155,8 +371,10 @@ func TestWithdrawnKey(t *testing.T) {
 				f.Advance(interval - 1)
 				f.fetches(t, 0, func() { f.accepts(t, token) })
 				f.Advance(1)
-				f.fetches(t, 1, func() { f.accepts(t, token) }) // in the background
-				f.fetches(t, 0, func() { f.refuses(t, token, interceptor.ErrInvalidToken) })
+				f.fetches(t, 1, func() { f.accepts(t, token) })                             // in the background
+				f.fetches(t, 0, func() { f.refuses(t, token, interceptor.ErrUnavailable) }) // it may be a new key
+				f.Advance(coolDown)
+				f.fetches(t, 1, func() { f.refuses(t, token, interceptor.ErrInvalidToken) })
 				token = f.mint()
 				f.accepts(t, token)
 			}
@@ -277,6 +495,7 @@ func TestBadAnswer(t *testing.T) {
 		{"empty set", json(`{"keys":[]}`)},
 		{"null", json("null")},
 		{"null keys", json(`{"keys":null}`)},
+		{"null among the keys", json(`{"keys":[null]}`)},
 		{"an array", json("[]")},
 		{"only keys of no use", json(`{"keys":[{"kty":"oct","k":"AAAA"}]}`)},
 		{"keys in another case", func(goodSet string) http.Handler {
@@ -300,21 +519,82 @@ func TestBadAnswer(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			f := newFixture(t, verifier.JWTConfig{CacheSize: -1, Logger: slog.New(slog.DiscardHandler)})
 			answer := row.answer(string(f.issuer.KeySet()))
-			f.issuer.HandleKeySet(answer)
-			f.refuses(t, f.mint(), interceptor.ErrUnavailable)
-			f.issuer.Up()
-			f.Advance(coolDown)
-			f.accepts(t, f.mint())
-
-			f.issuer.HandleKeySet(answer)
-			f.Advance(interval)
-			f.accepts(t, f.mint())
-			f.verifier.AwaitFetch()
-			f.accepts(t, f.mint())
-			f.refuses(t, f.mint(unknownKey(1)), interceptor.ErrUnavailable)
+			f.survives(t, func() { f.issuer.HandleKeySet(answer) })
 		})
 	}
 }
+
+// survives breaks the issuer, first before it ever answered and then later.
+func (f *fixture) survives(t *testing.T, breakIssuer func()) {
+	t.Helper()
+	breakIssuer()
+	f.refuses(t, f.mint(), interceptor.ErrUnavailable)
+	f.issuer.Up()
+	f.Advance(coolDown)
+	f.accepts(t, f.mint())
+
+	breakIssuer()
+	f.Advance(interval)
+	f.accepts(t, f.mint())
+	f.verifier.AwaitFetch()
+	f.accepts(t, f.mint())
+	f.refuses(t, f.mint(unknownKey(1)), interceptor.ErrUnavailable)
+}
+
+// TestBadDiscovery has answers that are no discovery document. The library that
+// reads it panics on null.
+func TestBadDiscovery(t *testing.T) {
+	for _, body := range []string{"", "null", "[]", "{}", "1", `"x"`, "[null]", "<html>"} {
+		t.Run(body, func(t *testing.T) {
+			f := newFixture(t, verifier.JWTConfig{CacheSize: -1, Logger: slog.New(slog.DiscardHandler)})
+			f.survives(t, func() {
+				f.issuer.HandleDiscovery(authtest.Answer(http.StatusOK, "application/json", body))
+			})
+		})
+	}
+}
+
+// TestFetchBreaks has a fetch that ends in no regular way. It is a failed one to
+// the callers, and the log has what there is to know of it.
+func TestFetchBreaks(t *testing.T) {
+	for _, row := range []struct {
+		name   string
+		breaks func()
+		log    []string
+	}{
+		{"panic", func() { panic("the transport broke") }, []string{"panicked", "the transport broke", "stack=", "keyset_test.go"}},
+		{"runtime.Goexit", runtime.Goexit, []string{"without an answer"}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			lines := make(logLines, 10)
+			breaks := row.breaks
+			f := newFixture(t, verifier.JWTConfig{
+				HTTPClient: &http.Client{Transport: transport(func(r *http.Request) (*http.Response, error) {
+					breaks()
+					return http.DefaultTransport.RoundTrip(r)
+				})},
+				Logger: slog.New(slog.NewTextHandler(lines, nil)),
+			})
+			inAllCalls(20, func(int) { f.refuses(t, f.mint(), interceptor.ErrUnavailable) })
+			line := <-lines
+			for _, part := range row.log {
+				if !strings.Contains(line, part) {
+					t.Errorf("log has %q, want %q in it", line, part)
+				}
+			}
+			breaks = func() {}
+			f.Advance(coolDown)
+			f.accepts(t, f.mint())
+			if line := <-lines; !strings.Contains(line, "available again") {
+				t.Errorf("log has %q as the second line", line)
+			}
+		})
+	}
+}
+
+type transport func(*http.Request) (*http.Response, error)
+
+func (t transport) RoundTrip(r *http.Request) (*http.Response, error) { return t(r) }
 
 // TestTokenWithoutKeyID proves that such a token is accepted if it is clear
 // which key it means.
@@ -323,7 +603,8 @@ func TestTokenWithoutKeyID(t *testing.T) {
 	t.Run("one key", func(t *testing.T) {
 		f := newFixture(t, verifier.JWTConfig{})
 		f.accepts(t, f.mint(noKeyID))
-		f.refuses(t, f.mint(noKeyID, forged), interceptor.ErrInvalidToken)
+		f.Advance(coolDown)
+		f.fetches(t, 1, func() { f.refuses(t, f.mint(noKeyID, forged), interceptor.ErrInvalidToken) })
 	})
 	t.Run("one key of each algorithm", func(t *testing.T) {
 		f := newFixture(t, verifier.JWTConfig{}, "ES256", "EdDSA")
@@ -442,7 +723,8 @@ func (l logLines) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// TestAtTheSameTime has keys rotate under load, for the race detector.
+// TestAtTheSameTime has keys rotate under load, for the race detector. No token is
+// ever called invalid for a key that is too new.
 func TestAtTheSameTime(t *testing.T) {
 	f := newFixture(t, verifier.JWTConfig{CacheSize: 8, RefreshInterval: time.Second})
 	inAllCalls(8, func(i int) {
@@ -451,8 +733,8 @@ func TestAtTheSameTime(t *testing.T) {
 				f.issuer.RotateKeys()
 			}
 			f.Advance(time.Second / 10)
-			if _, err := f.verifier.VerifyToken(t.Context(), f.mint()); errors.Is(err, interceptor.ErrUnavailable) {
-				t.Errorf("got %v", err)
+			if _, err := f.verifier.VerifyToken(t.Context(), f.mint()); errors.Is(err, interceptor.ErrInvalidToken) {
+				t.Errorf("a good token: got %v", err)
 			}
 		}
 	})

@@ -85,15 +85,18 @@ var describing = [...]string{
 	"Refresh", "Repr-Digest", "Retry-After", "Trailer", "Transfer-Encoding", wwwAuthenticate,
 }
 
-// write sends the answer. What a handler has put into the header before and
-// would contradict it is removed.
+// replace sends the answer in place of a handler's: what the handler has put into
+// the header and would contradict it is removed.
+func (a *answer) replace(w http.ResponseWriter, r *http.Request) {
+	for _, name := range describing {
+		delete(w.Header(), name)
+	}
+	a.write(w, r)
+}
+
+// write sends the answer.
 func (a *answer) write(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
-	if len(header) > 0 {
-		for _, name := range describing {
-			delete(header, name)
-		}
-	}
 	header["Content-Type"] = jsonContent
 	header["Content-Length"] = a.length
 	header["Cache-Control"] = noStore
@@ -138,7 +141,7 @@ func (b *Bridge) WriteError(w http.ResponseWriter, r *http.Request, err error) {
 		}
 	}
 	recorded.Dismiss() // It is told here.
-	b.answerAt(r, denial).write(w, r)
+	b.answerAt(r, denial).replace(w, r)
 }
 
 // answerAt returns the answer to a denial that may come from a backend. Wherever

@@ -16,6 +16,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -89,8 +90,10 @@ func checkOrigin(origin string) string {
 		return "has a character that browsers do not send in an origin; hosts are in punycode"
 	case err != nil || u.Host == "" || u.Scheme == "":
 		return "is not an origin such as https://app.example.com"
-	case strings.HasSuffix(origin, ":") || len(u.Port()) > 5:
+	case strings.HasSuffix(origin, ":") || !isPort(u.Port()):
 		return "has a malformed port"
+	case strings.HasPrefix(u.Hostname(), ".") || strings.Contains(u.Hostname(), ".."):
+		return "has a malformed host"
 	case u.User != nil || u.Path != "" || u.RawQuery != "" || u.ForceQuery || strings.Contains(origin, "#"):
 		return "has more than a scheme, a host and a port"
 	case u.Scheme == "http" && u.Port() == "80" || u.Scheme == "https" && u.Port() == "443":
@@ -98,6 +101,12 @@ func checkOrigin(origin string) string {
 	default:
 		return ""
 	}
+}
+
+// isPort reports whether a port is written as browsers write it, or empty.
+func isPort(port string) bool {
+	number, err := strconv.ParseUint(port, 10, 16)
+	return port == "" || err == nil && strconv.FormatUint(number, 10) == port
 }
 
 // newCORS lets browsers send what RPC and MCP need, and read the challenge.

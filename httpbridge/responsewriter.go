@@ -153,7 +153,7 @@ func (w *responseWriter) decide() bool {
 		return false
 	}
 	w.replaced = true
-	w.bridge.answerAt(w.request, denial).write(w.ResponseWriter, w.request)
+	w.bridge.answerAt(w.request, denial).replace(w.ResponseWriter, w.request)
 	return true
 }
 

@@ -36,6 +36,11 @@ func TestAllocations(t *testing.T) {
 	nobody := interceptor.Request{Procedure: guarded, Host: "alias.example.com"}
 	stranger := interceptor.Request{Procedure: guarded, Host: "evil.example.com"}
 	plain := interceptor.Request{Service: "drawbridge.test.v1.GuardedService", Path: "/mcp", Host: "alias.example.com"}
+	several := newAuthorizer(t, func(cfg *interceptor.Config) {
+		cfg.Resources = resources(base, base+"/mcp", base+"/mcp/admin")
+		cfg.Verifier = fixed{people().tokens["t-writer"]}
+	})
+	below := interceptor.Request{Service: "drawbridge.test.v1.GuardedService", Path: "/x/y", Authorization: bearer("t-writer")}
 	decided := authorized(t, one, ctx, known)
 	authorize := func(a *interceptor.Authorizer, req interceptor.Request) func() {
 		return func() { _, _ = a.Authorize(ctx, req) }
@@ -47,6 +52,8 @@ func TestAllocations(t *testing.T) {
 	}{
 		{"a known token", 0, authorize(one, known)},
 		{"a known token, two base URLs", 0, authorize(two, known)},
+		{"a known token, three resources", 0, authorize(several, below)},
+		{"no credentials, three resources", 0, authorize(several, plain)},
 		{"a public procedure", 0, authorize(one, interceptor.Request{Procedure: public})},
 		{"no credentials", 0, authorize(one, nobody)},
 		{"no credentials, two base URLs", 0, authorize(two, nobody)},

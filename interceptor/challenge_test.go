@@ -46,6 +46,12 @@ func TestChallengeHeader(t *testing.T) {
 		{"R9110-11.c a realm is escaped", interceptor.Challenge{Scheme: "Bearer", Realm: `a"b\c`}, `Bearer realm="a\"b\\c"`},
 		{"R9110-11.c a realm cannot end the line", interceptor.Challenge{Scheme: "Bearer", Realm: "a\r\nSet-Cookie: b"}, `Bearer realm="a  Set-Cookie: b"`},
 		{"a scheme that is none", interceptor.Challenge{Scheme: "Bearer realm=x,", Realm: "a"}, ""},
+		{"R6750-3.a R9110-11.d without a scheme", interceptor.Challenge{Realm: "a.v1.A"}, `Bearer realm="a.v1.A"`},
+		{"R6750-3.a R9110-11.d the zero challenge has a parameter", interceptor.Challenge{}, `Bearer realm="rpc"`},
+		{"R6750-3.a R9110-11.d a scheme alone", interceptor.Challenge{Scheme: "DPoP"}, `DPoP realm="rpc"`},
+		{"R6750-3.a R6750-3.c a parameter, though no scope is left", interceptor.Challenge{Scopes: []string{" ", "\x7f"}}, `Bearer realm="rpc"`},
+		{"R9470-3 a negative max_age", interceptor.Challenge{Scheme: "Bearer", MaxAge: seconds(-300)}, `Bearer max_age="0"`},
+		{"R9470-3 the most negative max_age", interceptor.Challenge{Scheme: "Bearer", MaxAge: new(time.Duration(-1 << 63))}, `Bearer max_age="0"`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -64,7 +70,7 @@ func TestHostileChallenge(t *testing.T) {
 	t.Parallel()
 	for _, hostile := range []string{`", error="x`, "\r\nSet-Cookie: a=b", "a, Basic realm=x", "\x00\x7f", "ünïcödé", "\xff\xfe", `\`, `"`, "\u2028", strings.Repeat(`"`, 1<<12)} {
 		detail := &drawbridgev1.Challenge{
-			Scheme: "Bearer", Realm: hostile, ResourceMetadata: hostile, Scopes: []string{hostile, "good"}, Error: hostile,
+			Scheme: hostile, Realm: hostile, ResourceMetadata: hostile, Scopes: []string{hostile, "good"}, Error: hostile,
 			ErrorDescription: hostile, AcrValues: []string{hostile}, MaxAge: proto.Int64(-1), DpopAlgs: []string{hostile},
 		}
 		for code := range uint32(18) {
@@ -83,30 +89,40 @@ func TestHostileChallenge(t *testing.T) {
 			if !strings.Contains(" "+parsed[0].Get("scope")+" ", " good ") || parsed[0].Get("max_age") != "0" {
 				t.Errorf("%.40q: got %.80s", hostile, header)
 			}
-		}
-		detail.Scheme = hostile
-		challenge := interceptor.FromWire(16, detail).Challenge
-		if got := challenge.Header(); got != "" {
-			t.Errorf("R9110-11.a: a scheme of %.40q became %.80q", hostile, got)
+			if challenge.Realm != "" || challenge.ResourceMetadata != "" {
+				t.Errorf("RPC-7: %.40q: got %+v", hostile, challenge)
+			}
+			want := interceptor.FromWire(code, &drawbridgev1.Challenge{Error: "x"}).Challenge.ErrorDescription
+			if strings.Contains(challenge.Error, hostile) || challenge.ErrorDescription != want {
+				t.Errorf("RPC-7: %.40q: says %.80q, %.80q", hostile, challenge.Error, challenge.ErrorDescription)
+			}
 		}
 	}
 }
 
 // TestChallengeOverWire: the detail is the truth, and nothing of it is lost
-// (RPC-3).
+// (RPC-3) but the words of another than us (RPC-7).
 func TestChallengeOverWire(t *testing.T) {
 	t.Parallel()
-	fresh := full()
-	fresh.MaxAge = seconds(0)
-	for name, sent := range map[string]interceptor.Challenge{
-		"R9470-3 everything":         full(),
-		"R9470-3 a max_age of zero":  fresh,
-		"SEED-2 without credentials": {Scheme: "Bearer", Realm: "a.v1.A", ResourceMetadata: base + wellKnown},
-		"nothing":                    {},
+	ours, fresh, past, theirs := full(), full(), full(), full()
+	ours.ErrorDescription = "the access token was issued for another resource"
+	fresh.MaxAge, past.MaxAge = seconds(0), seconds(-1)
+	replaced := func(c interceptor.Challenge) interceptor.Challenge {
+		c.ErrorDescription = "the access token is malformed, expired, revoked or not from a trusted issuer"
+		return c
+	}
+	bare := interceptor.Challenge{Scheme: "Bearer", Realm: "a.v1.A", ResourceMetadata: base + wellKnown}
+	for name, tt := range map[string]struct{ sent, want interceptor.Challenge }{
+		"R9470-3 everything":            {ours, ours},
+		"RPC-7 a sentence of theirs":    {theirs, replaced(theirs)},
+		"R9470-3 a max_age of zero":     {fresh, replaced(fresh)},
+		"R9470-3 a max_age in the past": {past, replaced(fresh)},
+		"SEED-2 without credentials":    {bare, bare},
+		"R6750-3.a nothing":             {interceptor.Challenge{}, interceptor.Challenge{Scheme: "Bearer"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			wire, err := proto.Marshal(sent.Proto())
+			wire, err := proto.Marshal(tt.sent.Proto())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -115,11 +131,11 @@ func TestChallengeOverWire(t *testing.T) {
 				t.Fatal(err)
 			}
 			got := interceptor.FromWire(16, detail).Challenge
-			if !reflect.DeepEqual(got, sent) {
-				t.Errorf("got  %+v\nwant %+v", got, sent)
+			if !reflect.DeepEqual(got, tt.want) {
+				t.Errorf("got  %+v\nwant %+v", got, tt.want)
 			}
-			if got.Header() != sent.Header() {
-				t.Errorf("got  %s\nwant %s", got.Header(), sent.Header())
+			if got.Header() != tt.want.Header() {
+				t.Errorf("got  %s\nwant %s", got.Header(), tt.want.Header())
 			}
 		})
 	}
@@ -135,9 +151,9 @@ func TestProtoIsCopied(t *testing.T) {
 		t.Errorf("Proto shares memory: %+v", sent)
 	}
 	detail = sent.Proto()
-	got := interceptor.FromWire(16, detail)
+	got, want := interceptor.FromWire(16, detail), interceptor.FromWire(16, sent.Proto())
 	detail.Scopes[0], detail.AcrValues[0], detail.DpopAlgs[0], *detail.MaxAge = "x", "x", "x", 1
-	if !reflect.DeepEqual(got.Challenge, full()) {
+	if !reflect.DeepEqual(got.Challenge, want.Challenge) || !reflect.DeepEqual(got.Challenge.Scopes, full().Scopes) {
 		t.Errorf("FromWire shares memory: %+v", got.Challenge)
 	}
 }

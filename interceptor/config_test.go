@@ -33,6 +33,7 @@ const (
 	character = "holds a character that is not allowed in a URL"
 	segments  = "has a path with empty or dot segments"
 	noURL     = "is not a URL"
+	written   = "is not written as URLs are: a lower-case scheme, and percent-encoding where it is needed"
 )
 
 // identifiers are what may and may not be a resource; want is the reason, empty
@@ -45,6 +46,11 @@ var identifiers = []struct{ name, url, want string }{
 	{"R9728-2.a a port", "https://api.example.com:8443", ""},
 	{"R9728-2.a an IPv6 address", "https://[2001:db8::1]", ""},
 	{"R9728-2.a an escape", "https://api.example.com/caf%C3%A9", ""},
+	{"R9728-2.a an escape in lower case", "https://api.example.com/caf%c3%a9", ""},
+	{"R9728-2.a escaped braces", "https://api.example.com/%7Btenant%7D", ""},
+	{"R9728-2.a a host in capitals", "https://API.example.com", ""},
+	{"R9728-2.a the highest port", "https://api.example.com:65535", ""},
+	{"R9728-2.a a dot at the end of the host", "https://api.example.com.", ""},
 	{"R9728-2.a dots that are no segment", "https://api.example.com/.well-known/...", ""},
 	{"R9728-2.a http on localhost", "http://localhost:8080", ""},
 	{"R9728-2.a http on 127.0.0.1", "http://127.0.0.1", ""},
@@ -68,6 +74,20 @@ var identifiers = []struct{ name, url, want string }{
 	{"SEED-8 empty userinfo", "https://@api.example.com", host},
 	{"SEED-8 a letter for a port", "https://api.example.com:https", noURL},
 	{"SEED-8 a long port", "https://api.example.com:123456", malformed},
+	{"SEED-8 a port that is none", "https://api.example.com:99999", malformed},
+	{"SEED-8 a port above the highest", "https://api.example.com:65536", malformed},
+	{"SEED-8 an empty port", "https://api.example.com:", malformed},
+	{"SEED-8 an empty port before a path", "https://api.example.com:/mcp", malformed},
+	{"SEED-8 an empty port of an IPv6 address", "https://[2001:db8::1]:", malformed},
+	{"SEED-8 a dot for a host", "https://.", malformed},
+	{"SEED-8 two dots for a host", "https://..", malformed},
+	{"SEED-8 a host that begins with a dot", "https://.example.com", malformed},
+	{"SEED-8 a host with an empty label", "https://api..example.com", malformed},
+	{"R9728-3.c a scheme in capitals", "HTTPS://api.example.com", written},
+	{"R9728-3.c a scheme that begins with a capital", "Https://api.example.com/mcp", written},
+	{"R9728-3.c braces", "https://api.example.com/{tenant}", written},
+	{"R9728-3.c a caret", "https://api.example.com/a^b", written},
+	{"R9728-3.c a bar", "https://api.example.com/a|b", written},
 	{"SEED-8 a zone", "https://[fe80::1%25eth0]", malformed},
 	{"SEED-8 a malformed IPv6 address", "https://[:::1]", noURL},
 	{"SEED-8 an escaped host", "https://api%2eexample.com", noURL},
@@ -124,6 +144,31 @@ func TestIdentifier(t *testing.T) {
 	}
 }
 
+// shared is why two resources cannot be told apart.
+const shared = "shares host and path with another resource"
+
+// TestApart: what differs in host or path is another resource.
+func TestApart(t *testing.T) {
+	t.Parallel()
+	for _, apart := range [][]interceptor.Resource{
+		resources(base, base+"/mcp"),
+		resources(base+"/mcp", base+"/MCP"),
+		resources(base+"/a", base+"/a%2Fb"),
+		resources(base, base+":8443"),
+		resources(base, "https://api.example.com."),
+		resources(base, "http://localhost"),
+		resources("http://localhost:8080", "http://localhost:8081"),
+		{resource(base, "https://alias.example.com"), resource(base+"/mcp", "https://alias.example.com")},
+		{resource(base, base, base+"/", base+":443")}, // One resource may repeat itself.
+	} {
+		cfg := config()
+		cfg.Resources = apart
+		if got := faultsOf(t, cfg); got != nil {
+			t.Errorf("R8707-2: %q", got)
+		}
+	}
+}
+
 // TestConfigFaults has one configuration for each other fault.
 func TestConfigFaults(t *testing.T) {
 	t.Parallel()
@@ -144,7 +189,29 @@ func TestConfigFaults(t *testing.T) {
 		{"an alias that is a host", func(c *interceptor.Config) { c.Resources[0].Aliases = []string{"a.example"} }, `Resources[0].Aliases[0]: "a.example" is not an https URL`},
 		{"R8725-3.9 an empty audience", func(c *interceptor.Config) { c.Resources[0].Audiences = []string{"x", ""} }, "Resources[0].Audiences[1]: is empty"},
 		{"documentation that is no URL", func(c *interceptor.Config) { c.Resources[0].Documentation = "see below" }, `Resources[0].Documentation: "see below" is not a URL`},
-		{"one identifier twice", func(c *interceptor.Config) { c.Resources = resources(base, base+"/mcp", base) }, `Resources[2].Identifier: "https://api.example.com" is configured twice`},
+		{"R8707-2 one identifier twice", func(c *interceptor.Config) { c.Resources = resources(base, base+"/mcp", base) }, `Resources[2].Identifier: "https://api.example.com" ` + shared},
+		{"R8707-2 one with a slash", func(c *interceptor.Config) { c.Resources = resources(base+"/mcp", base+"/mcp/") }, `Resources[1].Identifier: "https://api.example.com/mcp/" ` + shared},
+		{"R8707-2 one in capitals", func(c *interceptor.Config) { c.Resources = resources(base, "https://API.Example.com") }, `Resources[1].Identifier: "https://API.Example.com" ` + shared},
+		{"R8707-2 one with the default port", func(c *interceptor.Config) { c.Resources = resources(base+"/mcp", base+":443/mcp") }, `Resources[1].Identifier: "https://api.example.com:443/mcp" ` + shared},
+		{"R8707-2 one with an escape", func(c *interceptor.Config) { c.Resources = resources(base+"/mcp", base+"/%6dcp") }, `Resources[1].Identifier: "https://api.example.com/%6dcp" ` + shared},
+		{"R8707-2 one with an escaped slash", func(c *interceptor.Config) { c.Resources = resources(base+"/a/b", base+"/a%2Fb") }, `Resources[1].Identifier: "https://api.example.com/a%2Fb" ` + shared},
+		{"R8707-2 another name of loopback", func(c *interceptor.Config) { c.Resources = resources("http://localhost:8080", "http://[::1]:8080") }, `Resources[1].Identifier: "http://[::1]:8080" ` + shared},
+		{"R8707-2 an IPv6 address at length", func(c *interceptor.Config) {
+			c.Resources = resources("https://[2001:db8::1]", "https://[2001:0DB8:0:0::1]")
+		}, `Resources[1].Identifier: "https://[2001:0DB8:0:0::1]" ` + shared},
+		{"R8707-2 the alias of one is another", func(c *interceptor.Config) {
+			c.Resources = []interceptor.Resource{resource(base, "https://alias.example.com"), resource("https://alias.example.com:443/")}
+		}, `Resources[1].Identifier: "https://alias.example.com:443/" ` + shared},
+		{"R8707-2 one alias of two", func(c *interceptor.Config) {
+			c.Resources = []interceptor.Resource{resource(base, "https://alias.example.com"), resource("https://other.example.com", "https://Alias.example.com")}
+		}, `Resources[1].Identifier: "https://other.example.com" ` + shared},
+		{"CVE-2026-35051 an IPv4 network written as IPv6", func(c *interceptor.Config) {
+			c.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("::ffff:10.0.0.0/104")}
+		}, `TrustedProxies[1]: "::ffff:10.0.0.0/104" is an IPv4 network written as IPv6; peers are compared as IPv4`},
+		{"CVE-2026-35051 one IPv4 address written as IPv6", func(c *interceptor.Config) {
+			c.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("::ffff:10.0.0.1/128")}
+		}, `TrustedProxies[0]: "::ffff:10.0.0.1/128" is an IPv4 network written as IPv6; peers are compared as IPv4`},
+		{"SEED-8 an alias with a scheme in capitals", func(c *interceptor.Config) { c.Resources[0].Aliases = []string{"HTTPS://a.example"} }, `Resources[0].Aliases[0]: "HTTPS://a.example" ` + written},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

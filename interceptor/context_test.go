@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"reflect"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/drawbridge-rpc/drawbridge/interceptor"
 	"github.com/drawbridge-rpc/drawbridge/internal/rpctest"
@@ -113,6 +116,48 @@ func TestDecidedOnce(t *testing.T) {
 	}
 }
 
+// TestDecidedForOneResource: a decision about one resource is none about
+// another, though rule and header are the same (R8707-2, MCP-7).
+func TestDecidedForOneResource(t *testing.T) {
+	t.Parallel()
+	values := bearer("t-writer")
+	for _, tt := range []struct {
+		name          string
+		first, second interceptor.Request
+		want          interceptor.Kind
+		asked         int64 // how often the verifier is, the first time not counted
+	}{
+		{"R8707-2 the same resource", interceptor.Request{Path: "/x"}, interceptor.Request{Path: "/y/z"}, letIn, 0},
+		{"R8707-2 the same resource, by its procedure", interceptor.Request{Path: "/x"}, interceptor.Request{}, letIn, 0},
+		{"R8707-2 the resource below", interceptor.Request{Path: "/x"}, interceptor.Request{Path: "/mcp"}, interceptor.KindInvalidToken, 1},
+		{"R8707-2 the resource below, in disguise", interceptor.Request{Path: "/x"}, interceptor.Request{Path: "/mcp", RawPath: "/%6dcp"}, interceptor.KindInvalidToken, 1},
+		{"R8707-2 the resource of another host", interceptor.Request{Path: "/x", Host: "api.example.com"}, interceptor.Request{Path: "/x", Host: "other.example.com"}, interceptor.KindInvalidToken, 1},
+		{"R8707-2 another name of the same resource", interceptor.Request{Path: "/x", Host: "api.example.com"}, interceptor.Request{Path: "/x", Host: "alias.example.com"}, letIn, 0},
+		{"SEED-7 no resource at all", interceptor.Request{Path: "/x"}, interceptor.Request{Path: "*"}, interceptor.KindNotFound, 1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			verifier := people()
+			a := newAuthorizer(t, func(cfg *interceptor.Config) {
+				cfg.Resources = []interceptor.Resource{resource(base, "https://alias.example.com"), resource(base + "/mcp"), resource("https://other.example.com")}
+				cfg.Verifier = verifier
+			})
+			first, second := tt.first, tt.second
+			first.Procedure, first.Authorization = guarded, values
+			second.Procedure, second.Authorization = guarded, values
+			ctx := authorized(t, a, t.Context(), first)
+			again, err := a.AuthorizeContext(ctx, second)
+			wantOutcome(t, err, tt.want)
+			if got := verifier.asked.Load() - 1; got != tt.asked {
+				t.Errorf("the verifier was asked %d times more, want %d", got, tt.asked)
+			}
+			if decided := tt.want == letIn; (again == ctx) != decided {
+				t.Errorf("the same context: got %t", again == ctx)
+			}
+		})
+	}
+}
+
 // TestDecidedOncePublic: what was let in without a token opens nothing else.
 func TestDecidedOncePublic(t *testing.T) {
 	t.Parallel()
@@ -185,6 +230,160 @@ func TestCheck(t *testing.T) {
 				t.Errorf("SEED-1: logged %v", entry)
 			}
 		})
+	}
+}
+
+// TestCheckAsksForDoor: who lacks a scope for a further procedure is asked for
+// all that it takes to come back through the same door (MCP-4).
+func TestCheckAsksForDoor(t *testing.T) {
+	t.Parallel()
+	var log journal
+	verifier := people()
+	token := verifier.tokens["t-reader"]
+	a := newAuthorizer(t, func(cfg *interceptor.Config) {
+		cfg.Verifier, cfg.Logger = verifier, slog.New(&log)
+		cfg.Policy.Services["door.v1.Door"] = policy.Service{Undescribed: true, Methods: map[string]policy.Rule{
+			"Any": {Authenticated: true}, "Own": {Scopes: []string{"door"}}, "Read": {Scopes: []string{rpctest.ScopeRead}},
+			"Choice": {AnyScopes: []string{"knock", "key"}}, "Same": {Scopes: []string{rpctest.ScopeWrite}}, "Open": {Public: true},
+		}}
+		withAdmin(cfg)
+	})
+	for _, tt := range []struct {
+		name, door, procedure string
+		granted, want         []string
+	}{
+		{"MCP-4 the door asks for no scope", "Any", guarded, nil, []string{rpctest.ScopeWrite}},
+		{"MCP-4 the door asks for another scope", "Own", guarded, []string{"door"}, []string{rpctest.ScopeWrite, "door"}},
+		{"MCP-4 the door asks for the same scope", "Same", "/a.v1.A/Get", []string{rpctest.ScopeWrite}, []string{rpctest.ScopeAdmin}},
+		{"MCP-5 the door asks for less of the same", "Read", guarded, []string{rpctest.ScopeRead}, []string{rpctest.ScopeWrite}},
+		{"MCP-4 the door asks for one of two", "Choice", guarded, []string{"key"}, []string{rpctest.ScopeWrite, "knock"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			token.Scopes = tt.granted
+			ctx := authorized(t, a, t.Context(), interceptor.Request{Procedure: "/door.v1.Door/" + tt.door, Authorization: bearer("t-reader")})
+			for range 2 { // The first time must not change what the second one asks for.
+				denial := denialOf(t, a.Check(ctx, tt.procedure), interceptor.KindInsufficientScope)
+				if !slices.Equal(denial.Challenge.Scopes, tt.want) || denial.Prebuilt() {
+					t.Errorf("MCP-4: asks for %q (prebuilt: %t), want %q", denial.Challenge.Scopes, denial.Prebuilt(), tt.want)
+				}
+				if entry := log.take(t); !reflect.DeepEqual(entry["required_scopes"], tt.want) {
+					t.Errorf("SEED-1: logged %v", entry)
+				}
+			}
+			// With what it was asked for, the caller comes through both.
+			token.Scopes = tt.want
+			ctx = authorized(t, a, t.Context(), interceptor.Request{Procedure: "/door.v1.Door/" + tt.door, Authorization: bearer("t-reader")})
+			wantOutcome(t, a.Check(ctx, tt.procedure), letIn)
+			log.wantNothing(t)
+		})
+	}
+}
+
+// TestCheckExpired: a token that has expired since the door opens nothing but
+// what is open (R9068-4.b, MCP-2).
+func TestCheckExpired(t *testing.T) {
+	t.Parallel()
+	var log journal
+	verifier := people()
+	a := newAuthorizer(t, func(cfg *interceptor.Config) { cfg.Verifier, cfg.Logger = verifier, slog.New(&log) })
+	enter := func(expiry time.Time) context.Context {
+		verifier.tokens["t-admin"].Expiry = expiry
+		return authorized(t, a, t.Context(), interceptor.Request{Procedure: guarded, Authorization: bearer("t-admin")})
+	}
+	never := enter(time.Time{})
+	wantOutcome(t, a.Check(never, guarded), letIn)
+	wantOutcome(t, a.Check(enter(time.Now().Add(time.Hour)), guarded), letIn)
+	expired := enter(time.Now())
+	for procedure, want := range map[string]interceptor.Kind{
+		guarded: interceptor.KindInvalidToken,
+		nowhere: interceptor.KindInvalidToken,
+		public:  letIn,
+	} {
+		err := a.Check(expired, procedure)
+		wantOutcome(t, err, want)
+		if want == letIn {
+			continue
+		}
+		denial := interceptor.DenialOf(err)
+		if denial.Challenge.Error != "invalid_token" || denial.Challenge.ResourceMetadata != base+wellKnown || !errors.Is(err, interceptor.ErrInvalidToken) {
+			t.Errorf("R9068-4.c: %s: got %+v, %v", procedure, denial.Challenge, denial.Cause)
+		}
+		if entry := log.take(t); entry["subject"] != "admin" || entry["procedure"] != procedure || entry["status"] != int64(401) {
+			t.Errorf("SEED-1: logged %v", entry)
+		}
+	}
+	log.wantNothing(t)
+}
+
+// TestForeignGrant: what another Authorizer decided is nothing to this one: not
+// who called, nor through which door, nor what was asked there (MCP-7).
+func TestForeignGrant(t *testing.T) {
+	t.Parallel()
+	var log journal
+	a := newAuthorizer(t, func(cfg *interceptor.Config) { cfg.Logger = slog.New(&log) })
+	foreign := newAuthorizer(t, func(cfg *interceptor.Config) {
+		cfg.Resources = []interceptor.Resource{resource("https://foreign.example.com")}
+		cfg.Resources[0].Audiences = []string{base}
+		withAdmin(cfg)
+	})
+	ctx := authorized(t, foreign, t.Context(), interceptor.Request{Procedure: "/a.v1.A/Get", Authorization: bearer("t-admin")})
+	for name, err := range map[string]error{
+		"Check":   a.Check(ctx, guarded),
+		"Expired": a.Expired(interceptor.WithCallerOf(t.Context(), ctx), guarded),
+	} {
+		challenge := interceptor.DenialOf(err).Challenge
+		if challenge.ResourceMetadata != base+wellKnown || challenge.Realm != rpctest.GuardedService || slices.Contains(challenge.Scopes, rpctest.ScopeAdmin) {
+			t.Errorf("MCP-7: %s: got %+v", name, challenge)
+		}
+	}
+	denialOf(t, a.Check(ctx, guarded), interceptor.KindNoCredentials)
+	denial := denialOf(t, a.Expired(ctx, guarded), interceptor.KindInvalidToken)
+	if len(denial.Challenge.Scopes) != 0 {
+		t.Errorf("MCP-7: Expired asks for %q", denial.Challenge.Scopes)
+	}
+	for _, entry := range log.records {
+		if entry["subject"] != nil || entry["client_id"] != nil {
+			t.Errorf("MCP-7: logged %v", entry)
+		}
+	}
+	if len(log.records) != 4 {
+		t.Errorf("SEED-1: logged %d times, want 4", len(log.records))
+	}
+}
+
+// TestRefuseOrigin: a page that must not call is refused whatever token it has,
+// without a challenge, and logged once (SEED-1, MCP-8).
+func TestRefuseOrigin(t *testing.T) {
+	t.Parallel()
+	var log journal
+	verifier := people()
+	a := newAuthorizer(t, func(cfg *interceptor.Config) { cfg.Verifier, cfg.Logger = verifier, slog.New(&log) })
+	for _, tt := range []struct {
+		name             string
+		req              interceptor.Request
+		realm, procedure string
+	}{
+		{"MCP-8 plain HTTP", interceptor.Request{Service: rpctest.GuardedService, Path: "/mcp", Authorization: bearer("t-admin")}, rpctest.GuardedService, rpctest.GuardedService},
+		{"MCP-8 an RPC", interceptor.Request{Procedure: guarded}, rpctest.GuardedService, guarded},
+		{"MCP-8 nothing that exists", interceptor.Request{Service: rpctest.NowhereService}, rpctest.NowhereService, rpctest.NowhereService},
+		{"MCP-8 RPC-5 nothing well-formed", interceptor.Request{Service: `a"b`}, "", `a"b`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			denial := denialOf(t, a.RefuseOrigin(t.Context(), tt.req), interceptor.KindForbiddenOrigin)
+			want := interceptor.Challenge{Scheme: "Bearer", Realm: tt.realm}
+			if !reflect.DeepEqual(denial.Challenge, want) || denial.Kind.Challenges() || denial.Kind.HTTPStatus() != 403 || denial.Prebuilt() {
+				t.Errorf("MCP-8: got %+v", denial)
+			}
+			if got := denial.Error(); got != "requests from this origin are not allowed" {
+				t.Errorf("RPC-7: says %q", got)
+			}
+			if entry := log.take(t); entry["reason"] != "forbidden_origin" || entry["status"] != int64(403) || entry["service"] != tt.realm || entry["procedure"] != tt.procedure || entry["level"] != slog.LevelWarn {
+				t.Errorf("SEED-1: logged %v", entry)
+			}
+		})
+	}
+	if verifier.asked.Load() != 0 {
+		t.Error("MCP-8: the verifier was asked")
 	}
 }
 

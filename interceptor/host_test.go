@@ -149,6 +149,105 @@ func TestOwnOrigin(t *testing.T) {
 	}
 }
 
+// TestForwardedNeverChoosesResource: what a proxy says of the host makes no
+// token good that the router's host does not (R8707-2).
+func TestForwardedNeverChoosesResource(t *testing.T) {
+	t.Parallel()
+	const public, admin = "https://public.example.com", "https://admin.example.com"
+	verifier := people()
+	verifier.tokens["t-admin"].Audience = []string{admin}
+	verifier.tokens["t-writer"].Audience = []string{public}
+	a := newAuthorizer(t, func(cfg *interceptor.Config) {
+		cfg.Resources = []interceptor.Resource{resource(public, "https://www.example.com"), resource(public + "/deep"), resource(admin)}
+		cfg.Verifier = verifier
+		cfg.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
+	})
+	for _, tt := range []struct {
+		name             string
+		host, path       string
+		forwarded, xhost []string
+		token            string
+		want             interceptor.Kind
+		echoed           string // the resource whose metadata a challenge leads to
+	}{
+		{"R8707-2 without a proxy", "admin.example.com", "/", nil, nil, "t-admin", letIn, admin + wellKnown},
+		{"R8707-2 X-Forwarded-Host brings no other resource", "admin.example.com", "/", nil, []string{"public.example.com"}, "t-writer", interceptor.KindInvalidToken, admin + wellKnown},
+		{"R8707-2 X-Forwarded-Host takes none away", "admin.example.com", "/", nil, []string{"public.example.com"}, "t-admin", letIn, admin + wellKnown},
+		{"R8707-2 Forwarded brings no other resource", "public.example.com", "/", []string{"host=admin.example.com;proto=https"}, nil, "t-admin", interceptor.KindInvalidToken, public + wellKnown},
+		{"R8707-2 nor a longer path", "admin.example.com", "/deep/x", nil, []string{"public.example.com"}, "t-admin", letIn, admin + wellKnown},
+		{"SEED-5 among the names of one resource it chooses", "public.example.com", "/", nil, []string{"www.example.com"}, "t-writer", letIn, "https://www.example.com" + wellKnown},
+		{"SEED-5 so does Forwarded", "public.example.com", "/", []string{"host=www.example.com"}, nil, "t-writer", letIn, "https://www.example.com" + wellKnown},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			req := interceptor.Request{
+				Procedure: guarded, Path: tt.path, Host: tt.host, RemoteAddr: "10.0.0.1:1",
+				Forwarded: tt.forwarded, ForwardedHost: tt.xhost, Authorization: bearer(tt.token),
+			}
+			_, err := a.Authorize(t.Context(), req)
+			wantOutcome(t, err, tt.want)
+			if got := a.MetadataURL(req); got != tt.echoed {
+				t.Errorf("SEED-5: got %s, want %s", got, tt.echoed)
+			}
+		})
+	}
+}
+
+// TestForwardedIsBounded: forwarded fields of more than 8 KiB, all of them
+// together, are ignored, and nothing is allocated for them (SEED-6).
+func TestForwardedIsBounded(t *testing.T) {
+	const alias, limit = "https://alias.example.com", 8 << 10
+	a := newAuthorizer(t, func(cfg *interceptor.Config) {
+		cfg.Resources = []interceptor.Resource{resource(base, alias)}
+		cfg.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
+	})
+	// fill returns a field of so many bytes that ends with a value.
+	fill := func(length int, value string) []string {
+		return []string{strings.Repeat(",", length-len(value)) + value}
+	}
+	for _, tt := range []struct {
+		name string
+		req  interceptor.Request
+		want string
+	}{
+		{"SEED-6 Forwarded, as long as may be", interceptor.Request{Forwarded: fill(limit, "host=alias.example.com")}, alias},
+		{"SEED-6 Forwarded, a byte longer", interceptor.Request{Forwarded: fill(limit+1, "host=alias.example.com")}, base},
+		{"SEED-6 Forwarded, a mebibyte", interceptor.Request{Forwarded: fill(1<<20, "host=alias.example.com")}, base},
+		{"SEED-6 X-Forwarded-Host, as long as may be", interceptor.Request{ForwardedHost: fill(limit, "alias.example.com")}, alias},
+		{"SEED-6 X-Forwarded-Host, a byte longer", interceptor.Request{ForwardedHost: fill(limit+1, "alias.example.com")}, base},
+		{"SEED-6 X-Forwarded-Host, a mebibyte", interceptor.Request{ForwardedHost: fill(1<<20, "alias.example.com")}, base},
+		{"SEED-6 host and proto, as long as may be", interceptor.Request{ForwardedHost: fill(limit-10, "alias.example.com"), ForwardedProto: []string{"https", "https"}}, alias},
+		{"SEED-6 host and proto, a byte longer", interceptor.Request{ForwardedHost: fill(limit-9, "alias.example.com"), ForwardedProto: []string{"https", "https"}}, base},
+		{"SEED-6 a long field that would not count", interceptor.Request{Forwarded: []string{"host=alias.example.com"}, ForwardedProto: fill(limit, "https")}, base},
+		{"SEED-6 many short fields", interceptor.Request{ForwardedHost: slices.Repeat([]string{"alias.example.com"}, limit)}, base},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			req := tt.req
+			req.Procedure, req.Host, req.RemoteAddr = guarded, "api.example.com", "10.0.0.1:1"
+			if got, want := a.MetadataURL(req), tt.want+wellKnown; got != want {
+				t.Errorf("SEED-6: got %s, want %s", got, want)
+			}
+			if got := testing.AllocsPerRun(10, func() { a.MetadataURL(req) }); tt.want == base && got != 0 {
+				t.Errorf("SEED-6: %v allocations for what is ignored", got)
+			}
+		})
+	}
+}
+
+// TestForwardedIsLinear: a mebibyte of anything is parsed in as many steps. With
+// the square of that, the test would not end.
+func TestForwardedIsLinear(t *testing.T) {
+	t.Parallel()
+	for unit, want := range map[string]int{
+		",": 0, " ": 0, "\t": 0, ";": 0, "=": 0, `"`: 0, "a": 0, "a,": 0, "a=": 0, "a=b,": 0, "a=b;": 0, ";,": 0, " ,": 0, "host=;": 0, `host="`: 0,
+		"host=a,": 1 << 20 / 7, `host="a",`: 1 << 20 / 9, "proto=a;host=b ,": 1 << 20 / 16, "host=a;": 1,
+	} {
+		if got := len(interceptor.ParseForwarded([]string{strings.Repeat(unit, 1<<20/len(unit))})); got != want {
+			t.Errorf("SEED-6: %d elements in a mebibyte of %q, want %d", got, unit, want)
+		}
+	}
+}
+
 func TestForwarded(t *testing.T) {
 	t.Parallel()
 	for _, v := range forwardedVectors(t) {

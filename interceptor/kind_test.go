@@ -30,7 +30,8 @@ func TestKind(t *testing.T) {
 		{interceptor.KindInsufficientScope, "insufficient_scope", 403, 7, true, "the access token lacks a scope that this operation needs"},
 		{interceptor.KindNotFound, "not_found", 404, 5, false, "no such service or method"},
 		{interceptor.KindUnavailable, "unavailable", 503, 14, false, "the access token cannot be verified right now"},
-		{interceptor.Kind(7), "internal", 500, 13, false, "internal error"},
+		{interceptor.KindForbiddenOrigin, "forbidden_origin", 403, 7, false, "requests from this origin are not allowed"},
+		{interceptor.Kind(8), "internal", 500, 13, false, "internal error"},
 		{interceptor.Kind(255), "internal", 500, 13, false, "internal error"},
 	} {
 		k := tt.kind
@@ -115,7 +116,7 @@ func TestDenialOfKind(t *testing.T) {
 func TestChallengeErrorCause(t *testing.T) {
 	t.Parallel()
 	cause := fmt.Errorf("%w: key 1234 of %s", interceptor.ErrInvalidToken, issuer)
-	for kind := range interceptor.KindUnavailable + 2 {
+	for kind := range interceptor.KindForbiddenOrigin + 2 {
 		denial := &interceptor.ChallengeError{Kind: kind, Cause: cause}
 		wrapped := fmt.Errorf("call: %w", denial)
 		if !errors.Is(wrapped, interceptor.ErrInvalidToken) || !errors.Is(wrapped, cause) || errors.Is(wrapped, interceptor.ErrUnavailable) {
@@ -172,6 +173,16 @@ func TestPrebuilt(t *testing.T) {
 	group.Wait()
 	if len(prebuilt) != 2 {
 		t.Errorf("there are %d prebuilt denials for one rule under two names, want 2", len(prebuilt))
+	}
+	for denial := range prebuilt {
+		copied := *denial
+		copied.Challenge.Scopes = []string{"another"}
+		if copied.Prebuilt() || !denial.Prebuilt() || interceptor.DenialOf(&copied).Prebuilt() {
+			t.Errorf("SEED-7: a copy is prebuilt: %t, the original: %t", copied.Prebuilt(), denial.Prebuilt())
+		}
+	}
+	if new(interceptor.ChallengeError).Prebuilt() {
+		t.Error("SEED-7: the zero denial is prebuilt")
 	}
 	for _, values := range [][]string{{"Bearer"}, bearer("t-stranger"), bearer("t-reader")} {
 		_, err := a.Authorize(t.Context(), interceptor.Request{Procedure: guarded, Authorization: values})

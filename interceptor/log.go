@@ -3,6 +3,7 @@ package interceptor
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 
 	"go.opentelemetry.io/otel/trace"
@@ -38,23 +39,29 @@ func (a *Authorizer) report(ctx context.Context, name string, denial *ChallengeE
 		attrs = append(attrs, slog.String("subject", info.Subject), slog.String("client_id", info.ClientID))
 	}
 	if denial.Cause != nil {
-		attrs = append(attrs, slog.String("cause", cause(denial).Error()))
-	}
-	if panicked, ok := errors.AsType[*panicError](denial.Cause); ok {
-		attrs = append(attrs, slog.String("stack", string(panicked.stack)))
+		attrs = append(attrs, causeOf(denial)...)
 	}
 	logger.LogAttrs(ctx, level, "drawbridge: access denied", attrs...)
 }
 
-// cause marks errors of verifiers that keep to no sentinel, so that whoever
-// reads the log knows why an odd failure counts as unavailable.
-func cause(denial *ChallengeError) error {
+// causeOf describes the cause of a denial. Errors of verifiers that keep to no
+// sentinel are marked, so that whoever reads the log knows why an odd failure
+// counts as unavailable. Their methods are somebody else's, and may panic.
+func causeOf(denial *ChallengeError) (attrs []slog.Attr) {
+	defer func() {
+		if value := recover(); value != nil {
+			attrs = []slog.Attr{slog.String("cause", fmt.Sprintf("an error of type %T whose methods panic", denial.Cause))}
+		}
+	}()
 	err := denial.Cause
+	if panicked, ok := errors.AsType[*panicError](err); ok {
+		attrs = append(attrs, slog.String("stack", string(panicked.stack)))
+	}
 	if denial.Kind == KindUnavailable && !errors.Is(err, ErrUnavailable) &&
 		!errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
-		return errors.Join(err, errUnclassified)
+		err = errors.Join(err, errUnclassified)
 	}
-	return err
+	return append(attrs, slog.String("cause", err.Error()))
 }
 
 // clip bounds what a caller can write into a log.

@@ -23,6 +23,10 @@ func (g gossip) VerifyToken(ctx context.Context, token string) (*interceptor.Tok
 		return nil, fmt.Errorf("%w: 503 from the issuer", interceptor.ErrUnavailable)
 	case strings.HasPrefix(token, "t-odd"):
 		return nil, errors.New("odd failure")
+	case strings.HasPrefix(token, "t-cancelled"):
+		return nil, fmt.Errorf("asking the issuer: %w", context.Canceled)
+	case strings.HasPrefix(token, "t-late"):
+		return nil, fmt.Errorf("asking the issuer: %w", context.DeadlineExceeded)
 	case strings.HasPrefix(token, "t-panic"):
 		panic("boom")
 	case strings.HasPrefix(token, "t-nil"):
@@ -60,6 +64,9 @@ func TestLog(t *testing.T) {
 		{"SEED-1 no rule", t.Context(), interceptor.Request{Procedure: nowhere, Authorization: bearer("t-writer")}, 404, record{"reason": "not_found", "cause": "no rule for this procedure", "subject": "writer", "client_id": "client-of-writer"}},
 		{"SEED-1 the issuer is down", t.Context(), interceptor.Request{Procedure: guarded, Authorization: bearer("t-down")}, 503, record{"reason": "unavailable", "cause": "token verification is unavailable: 503 from the issuer"}},
 		{"SEED-1 an odd verifier", t.Context(), interceptor.Request{Procedure: guarded, Authorization: bearer("t-odd")}, 503, record{"reason": "unavailable", "cause": "odd failure\nthe verifier returned an error that is neither ErrInvalidToken nor ErrUnavailable"}},
+		{"SEED-1 a call that was cancelled is no odd verifier", t.Context(), interceptor.Request{Procedure: guarded, Authorization: bearer("t-cancelled")}, 503, record{"reason": "unavailable", "cause": "asking the issuer: context canceled"}},
+		{"SEED-1 nor is one that came too late", t.Context(), interceptor.Request{Procedure: guarded, Authorization: bearer("t-late")}, 503, record{"reason": "unavailable", "cause": "asking the issuer: context deadline exceeded"}},
+		{"SEED-1 an ambiguous path", t.Context(), interceptor.Request{Service: rpctest.GuardedService, Path: "/a/../b"}, 400, record{"reason": "invalid_request", "cause": "path that routers read in different ways"}},
 		{"SEED-1 a verifier without an answer", t.Context(), interceptor.Request{Procedure: guarded, Authorization: bearer("t-nil")}, 500, record{"reason": "internal", "cause": "the verifier returned neither an error nor a TokenInfo"}},
 		{"SEED-1 a verifier that panics", t.Context(), interceptor.Request{Procedure: guarded, Authorization: bearer("t-panic")}, 500, record{"reason": "internal", "cause": "the verifier panicked: boom"}},
 	} {

@@ -38,11 +38,12 @@ func (a *Authorizer) Metadata(req Request) (ResourceMetadata, bool) {
 }
 
 // MetadataURL returns the URL of the metadata document of the resource that the
-// request belongs to, or "" if no resource covers its path.
+// request belongs to, which a challenge names. If no resource covers its path,
+// that is the first one.
 func (a *Authorizer) MetadataURL(req Request) string {
 	through := a.directory.find(&req)
 	if through == nil {
-		return ""
+		through = a.directory.doors[0]
 	}
 	return through.metadataURL
 }

@@ -28,7 +28,7 @@ func TestMetadata(t *testing.T) {
 	})
 	const tail = `"scopes_supported":["a","b","guarded:write"],"bearer_methods_supported":["header"]`
 	for _, tt := range []struct {
-		name, path, host string
+		name, path, host string // path as it was sent
 		want             string // empty if there is no document
 	}{
 		{"R9728-2.b zero members are left out", "/", "", `{"resource":"https://api.example.com","authorization_servers":["https://login.example.com"],` + tail + `}`},
@@ -37,6 +37,8 @@ func TestMetadata(t *testing.T) {
 		{"SEED-6 an alias of another resource", "/", "alias.example.com:8443", `{"resource":"https://api.example.com","authorization_servers":["https://login.example.com"],` + tail + `}`},
 		{"R9728-3.c a slash at the end is kept", "/slash/", "", `{"resource":"https://api.example.com/slash/","authorization_servers":["https://login.example.com"],` + tail + `}`},
 		{"R9728-3.c an escape is kept", "/caf%c3%A9", "", `{"resource":"https://api.example.com/caf%c3%A9","authorization_servers":["https://login.example.com"],` + tail + `}`},
+		{"R9728-3.c an escape in another case is the same path", "/caf%C3%a9", "", `{"resource":"https://api.example.com/caf%c3%A9","authorization_servers":["https://login.example.com"],` + tail + `}`},
+		{"CVE-2021-29492 an escaped letter is the same path", "/%6dcp", "", `{"resource":"https://api.example.com/mcp","authorization_servers":["https://login.example.com","https://second.example.com"],` + tail + `,"resource_name":"The \u003ctools\u003e","resource_documentation":"https://docs.example.com/?a=b"}`},
 		{"R9728-3.c below a resource", "/mcp/x", "", ""},
 		{"R9728-3.c another path", "/other", "", ""},
 		{"R9728-3.c in capitals", "/MCP", "", ""},
@@ -44,7 +46,9 @@ func TestMetadata(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			document, ok := a.Metadata(interceptor.Request{Path: tt.path, Host: tt.host})
+			req := at(t, tt.path)
+			req.Host = tt.host
+			document, ok := a.Metadata(req)
 			if ok != (tt.want != "") {
 				t.Fatalf("got %+v, %t", document, ok)
 			}
@@ -84,7 +88,7 @@ func TestMetadataIsByteForByte(t *testing.T) {
 		a := newAuthorizer(t, func(cfg *interceptor.Config) { cfg.Resources = resources(identifier) })
 		_, rest, _ := strings.Cut(identifier, "://")
 		_, path, _ := strings.Cut(rest, "/")
-		req := interceptor.Request{Path: "/" + path}
+		req := at(t, "/"+path)
 		if got := a.MetadataURL(req); got != want {
 			t.Errorf("R9728-3.a: %s: got %s, want %s", identifier, got, want)
 		}

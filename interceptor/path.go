@@ -7,23 +7,26 @@ import (
 )
 
 // readings returns the other paths that a router may take a request's path for:
-// with empty segments merged, and with encoded slashes as parts of a segment.
-// For nearly every request there are none.
+// with empty segments merged, with backslashes for slashes, and with encoded
+// slashes as parts of a segment. For nearly every request there are none.
 func (req *Request) readings() []string {
 	var others []string
 	if strings.Contains(req.Path, "//") {
 		others = append(others, mergeSlashes(req.Path))
 	}
-	if raw := strings.ToLower(req.RawPath); strings.Contains(raw, "%2f") || strings.Contains(raw, "%5c") {
-		kept := strings.NewReplacer("%2f", "%252f", "%5c", "%255c").Replace(raw)
-		if path, err := url.PathUnescape(kept); err == nil {
+	if strings.Contains(req.Path, `\`) {
+		others = append(others, mergeSlashes(strings.ReplaceAll(req.Path, `\`, "/")))
+	}
+	if strings.Contains(req.RawPath, "%2F") || strings.Contains(req.RawPath, "%2f") {
+		if path, err := url.PathUnescape(keepSlashes.Replace(req.RawPath)); err == nil {
 			others = append(others, path)
 		}
-		merged := mergeSlashes(strings.ReplaceAll(req.Path, `\`, "/"))
-		others = append(others, merged)
 	}
 	return others
 }
+
+// keepSlashes makes encoded slashes survive the decoding.
+var keepSlashes = strings.NewReplacer("%2F", "%252F", "%2f", "%252f")
 
 func mergeSlashes(path string) string {
 	for strings.Contains(path, "//") {

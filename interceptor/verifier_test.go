@@ -98,6 +98,113 @@ func TestVerifierPanic(t *testing.T) {
 	}
 }
 
+// brittle is an error that panics when it is asked about itself, as pointers
+// that are nil do.
+type brittle struct{ on string }
+
+func (e *brittle) Error() string { return e.is("Error") }
+
+func (e *brittle) Is(error) bool { return e.is("Is") == "" }
+
+func (e *brittle) As(any) bool { return e.is("As") == "" }
+
+func (e *brittle) Unwrap() error {
+	_ = e.is("Unwrap")
+	return nil
+}
+
+func (e *brittle) is(asked string) string {
+	if e.on == asked {
+		panic("boom")
+	}
+	return "fine"
+}
+
+// TestVerifierErrorPanics: an error that cannot be asked what it is denies one
+// call as internal, and the server lives (RPC-6, RPC-7).
+func TestVerifierErrorPanics(t *testing.T) {
+	t.Parallel()
+	var typedNil *brittle
+	good := people()
+	for name, failure := range map[string]error{
+		"RPC-6 a typed nil":                   typedNil,
+		"RPC-6 a typed nil, wrapped":          fmt.Errorf("%w: %w", interceptor.ErrInvalidToken, typedNil),
+		"RPC-6 a typed nil, joined":           errors.Join(interceptor.ErrInvalidToken, typedNil),
+		"RPC-6 Error panics":                  &brittle{"Error"},
+		"RPC-6 Is panics":                     &brittle{"Is"},
+		"RPC-6 Unwrap panics":                 &brittle{"Unwrap"},
+		"RPC-6 Unwrap panics, behind another": &wrapping{&brittle{"Unwrap"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var log journal
+			a := newAuthorizer(t, func(cfg *interceptor.Config) {
+				cfg.Logger = slog.New(&log)
+				cfg.Verifier = verify(func(ctx context.Context, token string) (*interceptor.TokenInfo, error) {
+					if token == "t-brittle" {
+						return good.tokens["t-admin"], failure
+					}
+					return good.VerifyToken(ctx, token)
+				})
+			})
+			info, err := a.Authorize(t.Context(), interceptor.Request{Procedure: guarded, Authorization: bearer("t-brittle")})
+			denialOf(t, err, interceptor.KindInternal)
+			if info != nil || err.Error() != "internal error" || errors.Is(err, interceptor.ErrInvalidToken) {
+				t.Errorf("RPC-7: got %v beside %+v", err, info)
+			}
+			entry := log.take(t)
+			if cause, _ := entry["cause"].(string); entry["level"] != slog.LevelError || entry["status"] != int64(500) || !strings.HasPrefix(cause, "the verifier panicked: ") {
+				t.Errorf("SEED-1: logged %v", entry)
+			}
+			if stack, _ := entry["stack"].(string); !strings.Contains(stack, "brittle") {
+				t.Errorf("SEED-1: logged the stack %q", stack)
+			}
+			_, err = a.Authorize(t.Context(), interceptor.Request{Procedure: guarded, Authorization: bearer("t-writer")})
+			wantOutcome(t, err, letIn)
+		})
+	}
+}
+
+// picky is an error that knows our sentinels and panics when asked for another.
+type picky struct{}
+
+func (picky) Error() string { return "picky" }
+
+func (picky) Is(target error) bool {
+	if target != interceptor.ErrInvalidToken && target != interceptor.ErrUnavailable {
+		panic("boom")
+	}
+	return false
+}
+
+// TestVerifierErrorPanicsInLog: an error that panics only when it is described
+// denies the call, and is logged for what it is (RPC-6).
+func TestVerifierErrorPanicsInLog(t *testing.T) {
+	t.Parallel()
+	for name, failure := range map[string]error{"RPC-6 As panics": &brittle{"As"}, "RPC-6 Is panics later": picky{}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var log journal
+			a := newAuthorizer(t, func(cfg *interceptor.Config) {
+				cfg.Logger = slog.New(&log)
+				cfg.Verifier = verify(func(context.Context, string) (*interceptor.TokenInfo, error) { return nil, failure })
+			})
+			_, err := a.Authorize(t.Context(), interceptor.Request{Procedure: guarded, Authorization: bearer("any")})
+			denialOf(t, err, interceptor.KindUnavailable)
+			if cause, _ := log.take(t)["cause"].(string); !strings.Contains(cause, "whose methods panic") {
+				t.Errorf("SEED-1: logged the cause %q", cause)
+			}
+		})
+	}
+}
+
+// wrapping is an error that keeps another.
+type wrapping struct{ error }
+
+func (w *wrapping) Error() string { return "wrapping" }
+
+func (w *wrapping) Unwrap() error { return w.error }
+
 type callerKey struct{}
 
 // TestVerifierContext: the verifier gets the context of the call, and a call

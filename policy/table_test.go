@@ -103,6 +103,57 @@ func TestScopes(t *testing.T) {
 	}
 }
 
+// TestJoin: what a token needs for two rules at once, each scope once, and no
+// more than that where one of them is enough for both (MCP-4, MCP-5).
+func TestJoin(t *testing.T) {
+	t.Parallel()
+	table := compile(t, policy.Policy{
+		Services: map[string]policy.Service{"a.v1.A": {Undescribed: true, Methods: map[string]policy.Rule{
+			"Public":        {Public: true},
+			"Authenticated": {Authenticated: true},
+			"Read":          {Scopes: []string{"read"}},
+			"Both":          {Scopes: []string{"read", "write"}},
+			"Any":           {AnyScopes: []string{"narrow", "wide"}},
+			"BothAndAny":    {Scopes: []string{"read"}, AnyScopes: []string{"narrow", "wide"}},
+		}}},
+		Implies: map[string][]string{"admin": {"write"}, "write": {"read"}},
+	})
+	for _, tt := range []struct {
+		name, method string
+		scopes, want []string
+	}{
+		{"MCP-4 nothing to add", "Public", []string{"x"}, []string{"x"}},
+		{"MCP-4 any token will do", "Authenticated", nil, nil},
+		{"MCP-4 another scope", "Read", []string{"x"}, []string{"x", "read"}},
+		{"MCP-4 no scope yet", "Read", nil, []string{"read"}},
+		{"MCP-4 the same scope", "Read", []string{"read"}, []string{"read"}},
+		{"MCP-4 one of two is there", "Both", []string{"x", "read"}, []string{"x", "read", "write"}},
+		{"MCP-5 a broader one is there", "Read", []string{"admin"}, []string{"admin"}},
+		{"MCP-5 a broader one for both", "Both", []string{"write"}, []string{"write"}},
+		{"MCP-4 of those of which one suffices, the first", "Any", []string{"x"}, []string{"x", "narrow"}},
+		{"MCP-4 one that suffices is there", "Any", []string{"wide"}, []string{"wide"}},
+		{"MCP-4 both kinds", "BothAndAny", []string{"x"}, []string{"x", "read", "narrow"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			requirement := table.Lookup("/a.v1.A/" + tt.method)
+			before, ask := slices.Clone(tt.scopes), slices.Clone(requirement.Ask())
+			given := append(slices.Clip(tt.scopes), make([]string, 2)...)[:len(tt.scopes)]
+			got := requirement.Join(given)
+			if !slices.Equal(got, tt.want) {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+			if !requirement.Satisfied(got) {
+				t.Errorf("%q does not meet the rule", got)
+			}
+			// Neither side is written to, not even where it has room.
+			if spare := given[:len(given)+2]; spare[len(given)] != "" || !slices.Equal(given, before) || !slices.Equal(requirement.Ask(), ask) {
+				t.Errorf("%q and %q were changed to %q and %q", before, ask, spare, requirement.Ask())
+			}
+		})
+	}
+}
+
 func TestAllocations(t *testing.T) {
 	table := compile(t, rules(policy.Rule{Scopes: []string{"a"}}, map[string]policy.Rule{"Get": {AnyScopes: []string{"b", "c"}}, "Locked": {}}))
 	requirement, granted := table.Lookup("/a.v1.A/Get"), []string{"x", "c"}

@@ -43,7 +43,7 @@ func TestNotifications(t *testing.T) {
 	guard := newGuard(t, newAuthorizer(t, issuer, policy.Rule{Authenticated: true}))
 	scopes := make(chan string)
 	server := mcp.NewServer(&mcp.Implementation{Name: "test", Version: "1"}, &mcp.ServerOptions{
-		RootsListChangedHandler: func(ctx context.Context, _ *mcp.RootsListChangedRequest) {
+		ProgressNotificationHandler: func(ctx context.Context, _ *mcp.ProgressNotificationServerRequest) {
 			info, ok := interceptor.TokenInfoFromContext(ctx)
 			if !ok {
 				scopes <- ""
@@ -56,7 +56,7 @@ func TestNotifications(t *testing.T) {
 	e.url = rpctest.ServeHTTP(t, guard.Handler(server, nil)) + "/mcp"
 	session := e.open(t, modes[2], e.mint("admin"))
 	for range 200 {
-		if got := e.post(t, e.url, e.mint("read"), session, `{"jsonrpc":"2.0","method":"notifications/roots/list_changed"}`); got.status != http.StatusAccepted {
+		if got := e.post(t, e.url, e.mint("read"), session, `{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":1,"progress":1}}`); got.status != http.StatusAccepted {
 			t.Fatalf("%+v", got)
 		}
 		if got := <-scopes; got != "" && got != "read" {
@@ -202,7 +202,7 @@ func TestMiddlewareBeforeTheGuard(t *testing.T) {
 			server.AddReceivingMiddleware(func(next mcp.MethodHandler) mcp.MethodHandler {
 				return func(ctx context.Context, method string, req mcp.Request) (mcp.Result, error) {
 					if session, ok := req.GetSession().(*mcp.ServerSession); ok && method == "tools/call" {
-						if _, err := session.ListRoots(ctx, nil); err != nil {
+						if err := session.Ping(ctx, nil); err != nil {
 							return nil, err
 						}
 					}

@@ -1,0 +1,188 @@
+package connectauth_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"sync"
+	"testing"
+
+	"connectrpc.com/connect"
+
+	"github.com/drawbridge-rpc/drawbridge/interceptor"
+	"github.com/drawbridge-rpc/drawbridge/interceptor/connectauth"
+	"github.com/drawbridge-rpc/drawbridge/internal/recorder"
+	"github.com/drawbridge-rpc/drawbridge/internal/rpctest"
+)
+
+// TestClientInterceptor: a client leaves the denial of a backend for the bridge,
+// for every kind of stream, and returns the error as it is (RPC-1, RPC-3).
+func TestClientInterceptor(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	server := rpctest.ServeHTTP(t, w.handlers.ConnectMux(connectauth.WithAuthorizer(w.Authorizer)))
+	for token, want := range map[string]interceptor.Kind{
+		"":           interceptor.KindNoCredentials,
+		"two tokens": interceptor.KindInvalidRequest,
+		tokenBad:     interceptor.KindInvalidToken,
+		tokenRead:    interceptor.KindInsufficientScope,
+		tokenDown:    interceptor.KindUnavailable,
+		tokenPanic:   interceptor.KindInternal,
+	} {
+		t.Run(want.String(), func(t *testing.T) {
+			t.Parallel()
+			each(t, func(t *testing.T, over protocol, method string) {
+				recorded, watch := new(recorder.Recorder), new(watcher)
+				ctx := recorder.NewContext(t.Context(), recorded)
+				_, err := rpctest.CallConnect(ctx, rpctest.H2C(t), server, rpctest.GuardedService, method, bearer(token),
+					over.option, connect.WithInterceptors(connectauth.NewClientInterceptor(), watch))
+				denial, native := recorded.Denial()
+				if denial == nil || native != "" || denial.Kind != want {
+					t.Fatalf("recorded %v (native of %q), want %v", denial, native, want)
+				}
+				if denial.Challenge.ResourceMetadata != metadataURL || denial.Challenge.Realm != rpctest.GuardedService {
+					t.Errorf("recorded %+v", denial.Challenge)
+				}
+				if seen := watch.errors(); len(seen) != 1 || !errors.Is(err, seen[0]) {
+					t.Errorf("the error was changed: %v, before %v", err, seen)
+				}
+			})
+		})
+	}
+}
+
+// TestClientInterceptorElsewhere: what is no denial is not recorded, and without
+// a bridge there is nothing to record in.
+func TestClientInterceptorElsewhere(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	server := rpctest.ServeHTTP(t, w.handlers.ConnectMux(connectauth.WithAuthorizer(w.Authorizer)))
+	option := connect.WithInterceptors(connectauth.NewClientInterceptor())
+	each(t, func(t *testing.T, over protocol, method string) {
+		for _, row := range []struct {
+			service, token string
+			fails          bool
+		}{
+			{rpctest.GuardedService, tokenGood, false},
+			{rpctest.PublicService, "", false},
+			{rpctest.NowhereService, tokenGood, true},
+		} {
+			recorded := new(recorder.Recorder)
+			ctx := recorder.NewContext(t.Context(), recorded)
+			_, err := rpctest.CallConnect(ctx, rpctest.H2C(t), server, row.service, method, bearer(row.token), over.option, option)
+			if (err != nil) != row.fails {
+				t.Errorf("%s: %v", row.service, err)
+			}
+			if denial, _ := recorded.Denial(); denial != nil {
+				t.Errorf("%s: recorded %v", row.service, denial)
+			}
+		}
+		if got := call(t, server, rpctest.GuardedService, method, "", over.option, option); got.code() != connect.CodeUnauthenticated {
+			t.Errorf("without a bridge: %v", got.err)
+		}
+	})
+}
+
+// TestClientInterceptorOnServer: installed on a server by mistake, it does
+// nothing: the denial is told already, and only to that server's caller.
+func TestClientInterceptorOnServer(t *testing.T) {
+	t.Parallel()
+	for _, method := range rpctest.Kinds {
+		recorded := new(recorder.Recorder)
+		w := newWorld(t)
+		mux := w.handlers.ConnectMux(connect.WithInterceptors(connectauth.NewClientInterceptor(), connectauth.NewInterceptor(w.Authorizer)))
+		server := rpctest.ServeHTTP(t, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			mux.ServeHTTP(rw, r.WithContext(recorder.NewContext(r.Context(), recorded)))
+		}))
+		call(t, server, rpctest.GuardedService, method, "")
+		if denial, native := recorded.Denial(); denial == nil || native != rpctest.Procedure(rpctest.GuardedService, method) {
+			t.Errorf("%s: recorded %v, native of %q", method, denial, native)
+		}
+	}
+}
+
+// inProcess is a client of a handler in the same process, which hands the context
+// on.
+type inProcess struct{ http.Handler }
+
+func (p inProcess) Do(req *http.Request) (*http.Response, error) {
+	served := req.Clone(req.Context())
+	served.RequestURI = req.URL.RequestURI()
+	served.ProtoMajor, served.ProtoMinor = 2, 0 // Streams in both directions want it.
+	if served.Body == nil {
+		served.Body = http.NoBody
+	}
+	// A stream is answered before its request has ended.
+	body, pipe := io.Pipe()
+	header := &headerWriter{header: make(http.Header), pipe: pipe, begun: make(chan struct{})}
+	go func() {
+		p.ServeHTTP(header, served)
+		header.WriteHeader(http.StatusOK)
+		pipe.Close()
+	}()
+	<-header.begun
+	return &http.Response{
+		StatusCode: header.status, Header: header.leading, Trailer: header.header, Body: body,
+		Proto: "HTTP/2.0", ProtoMajor: 2, Request: req,
+	}, nil
+}
+
+// headerWriter writes an answer into a pipe.
+type headerWriter struct {
+	header, leading http.Header
+	pipe            *io.PipeWriter
+	once            sync.Once
+	begun           chan struct{} // closed when status and leading are set
+	status          int
+}
+
+func (w *headerWriter) Header() http.Header { return w.header }
+func (w *headerWriter) Flush()              { w.WriteHeader(http.StatusOK) }
+
+func (w *headerWriter) WriteHeader(status int) {
+	w.once.Do(func() {
+		w.status, w.leading = status, w.header.Clone()
+		close(w.begun)
+	})
+}
+
+func (w *headerWriter) Write(data []byte) (int, error) {
+	w.WriteHeader(http.StatusOK)
+	return w.pipe.Write(data)
+}
+
+// TestClientInterceptorInProcess: a server in the same process that is handed the
+// context does not find the recorder there: its denial is no answer to the HTTP
+// request, but that of a backend (RPC-3).
+func TestClientInterceptorInProcess(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	recorder.FromContext(t.Context()).Deny(nil) // Outside of a bridge there is nothing to record in.
+	for _, guard := range guards {
+		mux := w.handlers.ConnectMux(guard.option(w.Authorizer))
+		backend := http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			if recorder.FromContext(r.Context()) != nil {
+				t.Error("RPC-3: the backend finds the recorder of the HTTP request")
+			}
+			if r.Context().Value(callerKey{}) != "kept" {
+				t.Error("the context was not handed on")
+			}
+			mux.ServeHTTP(rw, r)
+		})
+		for _, method := range []string{rpctest.Unary, rpctest.Server} {
+			for token, want := range map[string]interceptor.Kind{"": interceptor.KindNoCredentials, tokenBad: interceptor.KindInvalidToken, tokenRead: interceptor.KindInsufficientScope} {
+				recorded := new(recorder.Recorder)
+				ctx := recorder.NewContext(context.WithValue(t.Context(), callerKey{}, "kept"), recorded)
+				_, err := rpctest.CallConnect(ctx, inProcess{backend}, "http://backend", rpctest.GuardedService, method, bearer(token),
+					connect.WithInterceptors(connectauth.NewClientInterceptor()))
+				denial, native := recorded.Denial()
+				if err == nil || denial == nil || denial.Kind != want || native != "" {
+					t.Errorf("RPC-3: %s, %s: recorded %v (native of %q) of %v", guard.name, method, denial, native, err)
+				}
+			}
+		}
+	}
+}
+
+type callerKey struct{}

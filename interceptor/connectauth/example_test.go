@@ -1,0 +1,147 @@
+package connectauth_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+
+	"connectrpc.com/connect"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"github.com/drawbridge-rpc/drawbridge/authtest"
+	"github.com/drawbridge-rpc/drawbridge/interceptor"
+	"github.com/drawbridge-rpc/drawbridge/interceptor/connectauth"
+	"github.com/drawbridge-rpc/drawbridge/policy"
+	"github.com/drawbridge-rpc/drawbridge/verifier"
+)
+
+const getStock = "/inventory.v1.InventoryService/GetStock"
+
+// stock stands for the code of a service.
+func stock(ctx context.Context, req *connect.Request[wrapperspb.StringValue]) (*connect.Response[wrapperspb.StringValue], error) {
+	caller, _ := interceptor.TokenInfoFromContext(ctx)
+	return connect.NewResponse(wrapperspb.String("7 of " + req.Msg.GetValue() + " for " + caller.Subject)), nil
+}
+
+// newAuthorizer trusts an issuer and asks for a scope.
+func newAuthorizer(issuer string) (*interceptor.Authorizer, error) {
+	jwt, err := verifier.NewJWT(verifier.JWTConfig{Issuer: issuer})
+	if err != nil {
+		return nil, err
+	}
+	return interceptor.New(interceptor.Config{
+		Resources: []interceptor.Resource{{
+			Identifier:           "https://api.example.com",
+			AuthorizationServers: []string{issuer},
+		}},
+		Policy: policy.Policy{Services: map[string]policy.Service{
+			"inventory.v1.InventoryService": {
+				Rule:        policy.Rule{Scopes: []string{"inventory:read"}},
+				Undescribed: true, // Generated code describes its services.
+			},
+		}},
+		Verifier: jwt,
+		Logger:   slog.New(slog.DiscardHandler),
+	})
+}
+
+func ExampleWithAuthorizer() {
+	issuer := authtest.Start() // an authorization server for tests
+	defer issuer.Close()
+	authorizer, err := newAuthorizer(issuer.URL)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+
+	mux := http.NewServeMux()
+	mux.Handle(getStock, connect.NewUnaryHandler(getStock, stock, connectauth.WithAuthorizer(authorizer)))
+	mux.Handle("/", connectauth.NotFoundHandler(authorizer))
+	server := httptest.NewServer(mux)
+	defer server.Close()
+
+	client := connect.NewClient[wrapperspb.StringValue, wrapperspb.StringValue](server.Client(), server.URL+getStock)
+	req := connect.NewRequest(wrapperspb.String("bolts"))
+	_, err = client.CallUnary(context.Background(), req)
+	fmt.Println(err)
+	if refused, ok := errors.AsType[*connect.Error](err); ok {
+		fmt.Println(refused.Meta().Get("WWW-Authenticate"))
+	}
+
+	req.Header().Set("Authorization", "Bearer "+issuer.Mint(authtest.Token{
+		Subject:  "ada",
+		Audience: []string{"https://api.example.com"},
+		Scope:    "inventory:read",
+	}))
+	res, err := client.CallUnary(context.Background(), req)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(res.Msg.GetValue())
+	// Output:
+	// unauthenticated: an access token is required
+	// Bearer realm="inventory.v1.InventoryService", resource_metadata="https://api.example.com/.well-known/oauth-protected-resource", scope="inventory:read"
+	// 7 of bolts for ada
+}
+
+// An interceptor that stands further out, such as one that counts, can tell
+// denials from failures.
+func ExampleNewInterceptor() {
+	issuer := authtest.Start()
+	defer issuer.Close()
+	authorizer, err := newAuthorizer(issuer.URL)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+
+	count := connect.UnaryInterceptorFunc(func(next connect.UnaryFunc) connect.UnaryFunc {
+		return func(ctx context.Context, req connect.AnyRequest) (connect.AnyResponse, error) {
+			res, err := next(ctx, req)
+			if denial, ok := errors.AsType[*interceptor.ChallengeError](err); ok {
+				fmt.Println("denied:", denial.Kind)
+			}
+			return res, err
+		}
+	})
+	mux := http.NewServeMux()
+	mux.Handle(getStock, connect.NewUnaryHandler(getStock, stock,
+		connect.WithInterceptors(count, connectauth.NewInterceptor(authorizer))))
+	server := httptest.NewServer(mux)
+	defer server.Close()
+
+	client := connect.NewClient[wrapperspb.StringValue, wrapperspb.StringValue](server.Client(), server.URL+getStock)
+	_, err = client.CallUnary(context.Background(), connect.NewRequest(wrapperspb.String("bolts")))
+	fmt.Println(connect.CodeOf(err))
+	// Output:
+	// denied: no_credentials
+	// unauthenticated
+}
+
+func ExampleFromError() {
+	issuer := authtest.Start()
+	defer issuer.Close()
+	authorizer, err := newAuthorizer(issuer.URL)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	mux := http.NewServeMux()
+	mux.Handle(getStock, connect.NewUnaryHandler(getStock, stock, connectauth.WithAuthorizer(authorizer)))
+	server := httptest.NewServer(mux)
+	defer server.Close()
+
+	client := connect.NewClient[wrapperspb.StringValue, wrapperspb.StringValue](server.Client(), server.URL+getStock, connect.WithProtoJSON())
+	_, err = client.CallUnary(context.Background(), connect.NewRequest(wrapperspb.String("bolts")))
+	if denial, ok := connectauth.FromError(err); ok {
+		fmt.Println("get a token with", denial.Challenge.Scopes)
+		fmt.Println("see", denial.Challenge.ResourceMetadata)
+	}
+	// Output:
+	// get a token with [inventory:read]
+	// see https://api.example.com/.well-known/oauth-protected-resource
+}

@@ -1,0 +1,228 @@
+package connectauth_test
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"connectrpc.com/connect"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+
+	"github.com/drawbridge-rpc/drawbridge/interceptor"
+	"github.com/drawbridge-rpc/drawbridge/interceptor/connectauth"
+	"github.com/drawbridge-rpc/drawbridge/internal/rpctest"
+)
+
+const challengeHeader = `Bearer realm="drawbridge.test.v1.GuardedService", resource_metadata="` + metadataURL + `", scope="guarded:write"`
+
+// guard is a way to install an Authorizer.
+type guard struct {
+	name   string
+	option func(*interceptor.Authorizer) connect.HandlerOption
+	// leads says that the challenge stands in the HTTP header over gRPC and in
+	// streams of Connect too.
+	leads bool
+}
+
+var guards = []guard{
+	{"gate", connectauth.WithAuthorizer, false},
+	{"interceptor", func(a *interceptor.Authorizer) connect.HandlerOption {
+		return connect.WithInterceptors(connectauth.NewInterceptor(a))
+	}, true},
+	{"gate and interceptor", func(a *interceptor.Authorizer) connect.HandlerOption {
+		return connect.WithHandlerOptions(
+			connectauth.WithAuthorizer(a),
+			connect.WithInterceptors(connectauth.NewInterceptor(a)),
+		)
+	}, false},
+}
+
+// TestGuards: each way to install an Authorizer gives the same answer, asks the
+// verifier once, and logs once (RPC-1, RPC-2, RPC-3, RPC-4, SEED-1).
+func TestGuards(t *testing.T) {
+	t.Parallel()
+	for _, guard := range guards {
+		for _, row := range []struct {
+			token string
+			want  connect.Code // 0 if let in
+			http  int          // of a unary call over Connect
+			asked int64
+		}{
+			{"", connect.CodeUnauthenticated, http.StatusUnauthorized, 0},
+			{tokenGood, 0, http.StatusOK, 1},
+			{tokenBad, connect.CodeUnauthenticated, http.StatusUnauthorized, 1},
+			{"two tokens", connect.CodeInvalidArgument, http.StatusBadRequest, 0},
+			{tokenRead, connect.CodePermissionDenied, http.StatusForbidden, 1},
+			{tokenDown, connect.CodeUnavailable, http.StatusServiceUnavailable, 1},
+			{tokenOdd, connect.CodeUnavailable, http.StatusServiceUnavailable, 1},
+			{tokenPanic, connect.CodeInternal, http.StatusInternalServerError, 1},
+			{tokenNobody, connect.CodeInternal, http.StatusInternalServerError, 1},
+		} {
+			t.Run(guard.name+"/"+row.token, func(t *testing.T) {
+				t.Parallel()
+				w := newWorld(t)
+				server := rpctest.ServeHTTP(t, w.handlers.ConnectMux(guard.option(w.Authorizer)))
+				inTurn(t, func(t *testing.T, over protocol, method string) {
+					w.verifier.asked.Store(0)
+					w.log.logged.Store(0)
+					before := w.handlers.Ran()
+					got := call(t, server, rpctest.GuardedService, method, row.token, over.option)
+					if got.code() != row.want {
+						t.Errorf("RPC-2: got %v, want %v", got.err, row.want)
+					}
+					if status := httpStatus(over, method, row.http); got.status != status {
+						t.Errorf("RPC-4: HTTP status is %d, want %d", got.status, status)
+					}
+					if w.verifier.asked.Load() != row.asked {
+						t.Errorf("the verifier was asked %d times, want %d", w.verifier.asked.Load(), row.asked)
+					}
+					if denied := row.want != 0; w.log.logged.Load() != one(denied) || w.handlers.Ran()-before != int(1-one(denied)) {
+						t.Errorf("SEED-1, RPC-1: logged %d times, the handler ran %d times", w.log.logged.Load(), w.handlers.Ran()-before)
+					}
+					checkRefusal(t, got)
+				})
+			})
+		}
+	}
+}
+
+func httpStatus(over protocol, method string, unary int) int {
+	if over.name == "Connect" && method == rpctest.Unary {
+		return unary
+	}
+	return http.StatusOK
+}
+
+func one(yes bool) int64 {
+	if yes {
+		return 1
+	}
+	return 0
+}
+
+// checkRefusal wants one Challenge, when to try again where that helps, and
+// fixed sentences alone (RPC-2, RPC-3, RPC-7).
+func checkRefusal(t *testing.T, got outcome) {
+	t.Helper()
+	if got.err == nil {
+		return
+	}
+	if found := challenges(t, got.err); len(found) != 1 {
+		t.Errorf("RPC-3: %d Challenge details", len(found))
+	}
+	retry := false
+	var said strings.Builder
+	fmt.Fprint(&said, got.err, got.err.Meta(), got.leading)
+	for _, detail := range got.err.Details() {
+		said.Write(detail.Bytes())
+		value, err := detail.Value()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info, ok := value.(*errdetails.RetryInfo); ok {
+			retry = info.GetRetryDelay().AsDuration() > 0
+		}
+	}
+	if retry != (got.err.Code() == connect.CodeUnavailable) {
+		t.Errorf("RPC-2: RetryInfo is there: %t", retry)
+	}
+	if strings.Contains(said.String(), secret) {
+		t.Errorf("RPC-7: the cause was sent: %s", &said)
+	}
+}
+
+// TestLeadingHeader: through the interceptor the challenge stands in the HTTP
+// header of every protocol. The gate cannot reach that header: over gRPC the
+// detail alone carries the challenge, and streams of Connect carry the copy in
+// their body (RPC-3).
+func TestLeadingHeader(t *testing.T) {
+	t.Parallel()
+	for _, guard := range guards {
+		t.Run(guard.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			server := rpctest.ServeHTTP(t, w.handlers.ConnectMux(guard.option(w.Authorizer)))
+			each(t, func(t *testing.T, over protocol, method string) {
+				got := call(t, server, rpctest.GuardedService, method, "", over.option)
+				if got.err == nil {
+					t.Fatal("let in")
+				}
+				leading, anywhere := challengeHeader, challengeHeader
+				if !guard.leads && over.name == "Connect" && method != rpctest.Unary {
+					leading = "" // It stands in the last message, as metadata.
+				}
+				if !guard.leads && over.name == "gRPC" {
+					leading, anywhere = "", ""
+				}
+				if header := got.leading.Get("Www-Authenticate"); header != leading {
+					t.Errorf("RPC-3: in the header\n got %s\nwant %s", header, leading)
+				}
+				if header := got.err.Meta().Get("Www-Authenticate"); header != anywhere {
+					t.Errorf("RPC-3: in the metadata\n got %s\nwant %s", header, anywhere)
+				}
+			})
+		})
+	}
+}
+
+// TestOuterInterceptor: an interceptor in front of ours can tell denials from
+// failures, and sees the cause that the caller does not (RPC-7).
+func TestOuterInterceptor(t *testing.T) {
+	t.Parallel()
+	for _, method := range rpctest.Kinds {
+		t.Run(method, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			watch := new(watcher)
+			server := rpctest.ServeHTTP(t, w.handlers.ConnectMux(connect.WithInterceptors(watch, connectauth.NewInterceptor(w.Authorizer))))
+			call(t, server, rpctest.GuardedService, method, tokenBad)
+			seen := watch.errors()
+			if len(seen) != 1 {
+				t.Fatalf("saw %v", seen)
+			}
+			var denial *interceptor.ChallengeError
+			if !errors.As(seen[0], &denial) || denial.Kind != interceptor.KindInvalidToken || !errors.Is(seen[0], interceptor.ErrInvalidToken) {
+				t.Errorf("saw %#v", seen[0])
+			}
+			if !strings.Contains(denial.Cause.Error(), secret) {
+				t.Errorf("the cause is lost: %v", denial.Cause)
+			}
+		})
+	}
+}
+
+// TestVerifierPanics: whatever a verifier does to one call, the server lives.
+func TestVerifierPanics(t *testing.T) {
+	t.Parallel()
+	for _, guard := range guards {
+		t.Run(guard.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			server := rpctest.ServeHTTP(t, w.handlers.ConnectMux(guard.option(w.Authorizer)))
+			each(t, func(t *testing.T, over protocol, method string) {
+				if got := call(t, server, rpctest.GuardedService, method, tokenPanic, over.option); got.code() != connect.CodeInternal {
+					t.Errorf("got %v", got.err)
+				}
+				if got := call(t, server, rpctest.GuardedService, method, tokenGood, over.option); got.err != nil {
+					t.Errorf("afterwards: %v", got.err)
+				}
+			})
+		})
+	}
+}
+
+// TestClientSide: a server's interceptor that a client installs by mistake does
+// nothing.
+func TestClientSide(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	server := rpctest.ServeHTTP(t, w.handlers.ConnectMux())
+	each(t, func(t *testing.T, over protocol, method string) {
+		mistaken := connect.WithInterceptors(connectauth.NewInterceptor(w.Authorizer))
+		if got := call(t, server, rpctest.GuardedService, method, "", over.option, mistaken); got.err != nil {
+			t.Error(got.err)
+		}
+	})
+}

@@ -58,17 +58,17 @@ func (b *Bridge) Handler(next http.Handler) http.Handler {
 // outermost adds what is done once, by whichever part of the bridge a request
 // reaches first: the metadata documents, which everybody may read, and CORS.
 func (b *Bridge) outermost(handler http.Handler) http.Handler {
-	inner := handler
+	first := handler
 	if b.cors != nil {
-		inner = b.cors.Handler(handler)
+		first = b.cors.Handler(handler)
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case b.serveMetadata(w, r):
-		case recorder.FromContext(r.Context()) != nil:
-			handler.ServeHTTP(w, r)
+		case b.cors != nil && recorder.FromContext(r.Context()) != nil:
+			handler.ServeHTTP(w, r) // below another part of the bridge
 		default:
-			inner.ServeHTTP(w, r)
+			first.ServeHTTP(w, r)
 		}
 	})
 }

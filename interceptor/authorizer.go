@@ -190,7 +190,7 @@ func (a *Authorizer) admit(ctx context.Context, req *Request, g *grant) *Challen
 		// There is nothing here, which only a caller with a token learns.
 		g.requirement, g.through = nil, a.directory.doors[0]
 	}
-	if req.Path != "" && (hasDotSegment(req.Path) || a.directory.ambiguous(req)) {
+	if !req.isPlain() && (hasDotSegment(req.Path) || a.directory.ambiguous(req)) {
 		return newDenial(KindInvalidRequest, req, g.requirement, g.through, errAmbiguous)
 	}
 	if g.requirement != nil && g.requirement.Public() {

@@ -25,6 +25,24 @@ func (req *Request) readings() []string {
 	return others
 }
 
+// isPlain reports whether there is but one way to read the path of a request, as
+// for nearly every one: nothing is encoded, and no segment is empty or begins
+// with a dot.
+func (req *Request) isPlain() bool {
+	if req.RawPath != "" {
+		return false
+	}
+	for i := range len(req.Path) {
+		switch c := req.Path[i]; {
+		case c == '\\':
+			return false
+		case c == '/' && i+1 < len(req.Path) && (req.Path[i+1] == '/' || req.Path[i+1] == '.'):
+			return false
+		}
+	}
+	return true
+}
+
 // keepSlashes makes encoded slashes survive the decoding.
 var keepSlashes = strings.NewReplacer("%2F", "%252F", "%2f", "%252f")
 

@@ -6,7 +6,9 @@ import (
 )
 
 // RotateKeys replaces the signing key of every algorithm by a new one with a
-// new key id. The old keys stay published until [Issuer.WithdrawOldKeys].
+// new key id. The old keys stay published until [Issuer.WithdrawOldKeys]. A
+// verifier that has fetched the keys within the last second cannot tell yet
+// whether a token of the new key is good.
 func (i *Issuer) RotateKeys() {
 	i.reporter.Helper()
 	i.mu.Lock()

@@ -37,7 +37,8 @@ type Token struct {
 	// means now.
 	IssuedAt time.Time
 	// Lifetime is the time from IssuedAt to the exp claim. Zero means five
-	// minutes; a negative one makes a token that has expired.
+	// minutes; a negative one makes a token that has expired, to a verifier whose
+	// leeway is shorter.
 	Lifetime time.Duration
 
 	// Claims are further claims, which win over all others. The value [Omit]

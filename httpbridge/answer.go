@@ -136,23 +136,25 @@ func (b *Bridge) WriteError(w http.ResponseWriter, r *http.Request, err error) {
 	recorded := recorder.FromContext(r.Context())
 	denial, found := errors.AsType[*interceptor.ChallengeError](err)
 	if !found {
-		if denial, _ = recorded.Denial(); denial == nil {
+		if denial = recorded.Denial(); denial == nil {
 			denial = interceptor.DenialOf(err)
 		}
 	}
-	recorded.Dismiss() // It is told here.
+	recorded.DismissAll() // It is told here.
 	b.answerAt(r, denial).replace(w, r)
 }
 
 // answerAt returns the answer to a denial that may come from a backend. Wherever
 // it was made, the client needs a token for the resource that it called, so the
-// challenge leads to the metadata of that one (RFC 9728 §3.3).
+// challenge leads to the metadata of that one (RFC 9728 §3.3). And it needs a
+// token that gets it as far as the backend again, so the challenge asks for all
+// of that at once.
 func (b *Bridge) answerAt(r *http.Request, denial *interceptor.ChallengeError) *answer {
-	here := b.authorizer.MetadataURL(interceptor.HTTPRequest("", r))
-	if denial.Challenge.ResourceMetadata == here {
-		return b.answerTo(denial)
+	told := &interceptor.ChallengeError{Kind: denial.Kind, Challenge: denial.Challenge, RetryAfter: denial.RetryAfter}
+	told.Challenge.ResourceMetadata = b.authorizer.MetadataURL(interceptor.HTTPRequest("", r))
+	if len(told.Challenge.Scopes) > 0 {
+		passed := recorder.FromContext(r.Context()).Passed()
+		told.Challenge.Scopes = b.authorizer.JoinScopes(r.Context(), passed, told.Challenge.Scopes)
 	}
-	moved := &interceptor.ChallengeError{Kind: denial.Kind, Challenge: denial.Challenge, RetryAfter: denial.RetryAfter}
-	moved.Challenge.ResourceMetadata = here
-	return newAnswer(moved)
+	return newAnswer(told)
 }

@@ -156,8 +156,7 @@ func TestNotTranslated(t *testing.T) {
 			_, _ = io.WriteString(w, "stands")
 		},
 		"dismissed": func(w http.ResponseWriter, r *http.Request, call backend) {
-			_ = call(r.Context(), tokenRead)
-			httpbridge.Dismiss(r.Context())
+			httpbridge.Dismiss(r.Context(), call(r.Context(), tokenRead))
 			_, _ = io.WriteString(w, "stands")
 		},
 		"called for somebody else": func(w http.ResponseWriter, _ *http.Request, call backend) {
@@ -176,26 +175,36 @@ func TestNotTranslated(t *testing.T) {
 			}
 		})
 	}
-	httpbridge.Dismiss(t.Context()) // Outside of a bridge there is nothing to forget.
+	httpbridge.Dismiss(t.Context(), io.EOF) // Outside of a bridge there is nothing to forget.
 }
 
-// TestFirstDenialCounts: it is what stopped the work. After Dismiss, the next.
+// TestFirstDenialCounts: it is what stopped the work. Dismiss forgets the one that
+// it is given, whether it was the first or not.
 func TestFirstDenialCounts(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, httpbridge.Options{})
 	call := newBackend(t, w)
 	server := rpctest.ServeHTTP(t, w.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		_ = call(r.Context(), tokenBad)
-		if r.URL.Path == "/dismiss" {
-			httpbridge.Dismiss(r.Context())
+		first := call(r.Context(), tokenBad)
+		second := call(r.Context(), tokenRead)
+		switch r.URL.Path {
+		case "/dismiss/first":
+			httpbridge.Dismiss(r.Context(), fmt.Errorf("wrapped: %w", first))
+		case "/dismiss/second":
+			httpbridge.Dismiss(r.Context(), second)
+		case "/dismiss/both":
+			httpbridge.Dismiss(r.Context(), errors.Join(first, second))
 		}
-		_ = call(r.Context(), tokenRead)
 	})))
-	if got := send(t, http.MethodPost, server+"/", nil); got.status != http.StatusUnauthorized {
-		t.Errorf("got %+v", got)
-	}
-	if got := send(t, http.MethodPost, server+"/dismiss", nil); got.status != http.StatusForbidden {
-		t.Errorf("after Dismiss: got %+v", got)
+	for path, want := range map[string]int{
+		"/":               http.StatusUnauthorized,
+		"/dismiss/first":  http.StatusForbidden,
+		"/dismiss/second": http.StatusUnauthorized,
+		"/dismiss/both":   http.StatusOK,
+	} {
+		if got := send(t, http.MethodPost, server+path, nil); got.status != want {
+			t.Errorf("%s: got %+v, want %d", path, got, want)
+		}
 	}
 }
 
@@ -206,17 +215,18 @@ func TestFirstDenialOfMany(t *testing.T) {
 	w := newWorld(t, httpbridge.Options{})
 	server := rpctest.ServeHTTP(t, w.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		recorded := recorder.FromContext(r.Context())
-		recorded.Deny(&interceptor.ChallengeError{Kind: interceptor.KindInsufficientScope, Challenge: interceptor.Challenge{Realm: "first.v1.First"}})
+		deny := func(denial *interceptor.ChallengeError) { recorded.Deny(denial, denial) }
+		deny(&interceptor.ChallengeError{Kind: interceptor.KindInsufficientScope, Challenge: interceptor.Challenge{Realm: "first.v1.First"}})
 		var others sync.WaitGroup
 		for range 8 {
 			others.Go(func() {
-				recorded.Deny(&interceptor.ChallengeError{Kind: interceptor.KindInvalidToken})
-				recorded.DenyNatively(&interceptor.ChallengeError{Kind: interceptor.KindUnavailable}, "/mcp")
+				deny(&interceptor.ChallengeError{Kind: interceptor.KindInvalidToken})
+				recorded.Answers("/another.v1.Another/Call", &interceptor.ChallengeError{Kind: interceptor.KindUnavailable})
 			})
 		}
 		others.Wait()
-		if denial, native := recorded.Denial(); denial.Kind != interceptor.KindInsufficientScope || native != "" {
-			t.Errorf("recorded %v, native of %q", denial.Kind, native)
+		if denial := recorded.Denial(); denial.Kind != interceptor.KindInsufficientScope {
+			t.Errorf("recorded %v", denial.Kind)
 		}
 	})))
 	got := send(t, http.MethodPost, server+"/mcp", nil)
@@ -492,5 +502,72 @@ func TestPanicStays(t *testing.T) {
 	}
 	if errors.Is(err, context.Canceled) {
 		t.Error(err)
+	}
+}
+
+// TestConnectJSONStands: a unary answer of Connect in JSON looks like any other,
+// and is left alone all the same, whether the client names the protocol or not
+// (RPC-4).
+func TestConnectJSONStands(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, httpbridge.Options{})
+	call := newBackend(t, w)
+	procedure := rpctest.Procedure(rpctest.GuardedService, rpctest.Unary)
+	for name, option := range map[string]connect.HandlerOption{
+		"gate":        connectauth.WithAuthorizer(w.Authorizer()),
+		"interceptor": connect.WithInterceptors(connectauth.NewInterceptor(w.Authorizer())),
+	} {
+		mux := http.NewServeMux()
+		mux.Handle(procedure, connect.NewUnaryHandler(procedure, func(ctx context.Context, req *connect.Request[rpctest.Message]) (*connect.Response[rpctest.Message], error) {
+			_ = call(ctx, tokenRead) // It can do without.
+			return connect.NewResponse(req.Msg), nil
+		}, option))
+		server := rpctest.ServeHTTP(t, w.Handler(mux))
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server+procedure, strings.NewReader(`"hello"`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header = bearer(tokenRoot)
+		req.Header.Set("Content-Type", "application/json")
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, _ := io.ReadAll(res.Body)
+		_ = res.Body.Close()
+		if res.StatusCode != http.StatusOK || string(body) != `"hello"` {
+			t.Errorf("RPC-4: %s: got %d %s", name, res.StatusCode, body)
+		}
+	}
+}
+
+// TestPanicWritesNothing: what was kept back when a handler panicked is not
+// written later, under a recovering middleware.
+func TestPanicWritesNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, httpbridge.Options{})
+	released := make(chan struct{})
+	panicking := w.Handler(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		recorded := recorder.FromContext(r.Context())
+		recorded.Hold(func([]byte) bool { return true })
+		_, _ = io.WriteString(rw, "early")
+		go func() {
+			<-released
+			recorded.Release()
+			released <- struct{}{}
+		}()
+		panic("boom")
+	}))
+	server := rpctest.ServeHTTP(t, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		defer func() {
+			_ = recover()
+			released <- struct{}{}
+			<-released
+			_, _ = io.WriteString(rw, "recovered")
+		}()
+		panicking.ServeHTTP(rw, r)
+	}))
+	if got := send(t, http.MethodPost, server+"/mcp", nil); got.body != "recovered" {
+		t.Errorf("got %+v", got)
 	}
 }

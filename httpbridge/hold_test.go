@@ -188,7 +188,7 @@ func TestReleaseAfterwards(t *testing.T) {
 			respond(held)
 		})).ServeHTTP(rw, httptest.NewRequest(http.MethodGet, "/mcp", http.NoBody))
 		written, flushed, status := rw.written.String(), rw.flushed, rw.status
-		recorded.Deny(denied)
+		recorded.Deny(denied, denied)
 		recorded.Release()
 		if rw.written.String() != written || rw.flushed != flushed || rw.status != status {
 			t.Errorf("%s: %q became %q, %d flushes %d", name, written, &rw.written, flushed, rw.flushed)
@@ -218,7 +218,7 @@ func TestReleaseAnywhere(t *testing.T) {
 			late.Go(recorded.Release) // perhaps before the first write, perhaps when all is over
 			decided.Go(func() {
 				if deny {
-					recorded.Deny(denied)
+					recorded.Deny(denied, denied)
 				}
 				recorded.Release()
 			})

@@ -10,7 +10,8 @@ import (
 
 // Protect guards any handler by the rule of a service. Each request is
 // authorised; a session or a cookie is no credential. The handler finds the
-// caller with [interceptor.TokenInfoFromContext]. It also runs as under
+// caller with [interceptor.TokenInfoFromContext]; one that streams for long ends
+// by itself when the token expires. It also runs as under
 // [Bridge.Handler]: what it meets of denials is told to the client.
 //
 // A service that the policy does not know is denied, like everywhere. The path
@@ -20,7 +21,7 @@ func (b *Bridge) Protect(service string, handler http.Handler) http.Handler {
 	guarded := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case b.foreign(r):
-			refusal := b.authorizer.RefuseOrigin(r.Context(), interceptor.HTTPRequest(service, r))
+			refusal := b.authorizer.Refuse(r.Context(), interceptor.HTTPRequest(service, r), interceptor.KindForbiddenOrigin, nil)
 			b.answerTo(interceptor.DenialOf(refusal)).write(w, r)
 		case isPreflight(r):
 			// Browsers send no credentials with it, and nothing is behind it.
@@ -85,11 +86,13 @@ func (b *Bridge) translate(ctx context.Context, w http.ResponseWriter, r *http.R
 	}
 	translating := newResponseWriter(b, w)
 	translating.request = r.WithContext(recorder.NewContext(ctx, translating.recorder))
+	returned := false
+	defer func() { translating.finish(returned) }()
 	handler.ServeHTTP(translating, translating.request)
-	translating.finish()
+	returned = true
 }
 
-// Dismiss forgets the denial that a backend call made with ctx met, so that the
+// Dismiss forgets the denial that a call of a backend returned as err, so that the
 // answer of the handler stands. It is for handlers that can do without the
-// backend.
-func Dismiss(ctx context.Context) { recorder.FromContext(ctx).Dismiss() }
+// backend. The context is that of the HTTP request, or one made from it.
+func Dismiss(ctx context.Context, err error) { recorder.FromContext(ctx).Dismiss(err) }

@@ -44,10 +44,12 @@ func (w *responseWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter 
 func (w *responseWriter) WriteHeader(status int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.letGo()
 	// An informational status precedes the header.
-	if final := status < 100 || status > 199 || status == http.StatusSwitchingProtocols; final && w.decide() {
-		return
+	if final := status < 100 || status > 199 || status == http.StatusSwitchingProtocols; final {
+		w.letGo()
+		if w.decide() {
+			return
+		}
 	}
 	w.ResponseWriter.WriteHeader(status)
 }
@@ -94,15 +96,20 @@ func (w *responseWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return conn, buffered, err
 }
 
-// finish is called when the handler has returned, perhaps without writing.
-func (w *responseWriter) finish() {
+// finish is called when the handler has returned, perhaps without writing, or
+// has panicked: then nothing more is written.
+func (w *responseWriter) finish(returned bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.finished = true
+	if !returned {
+		w.early = nil
+		return
+	}
 	w.letGo()
-	if denial, _ := w.recorder.Denial(); denial != nil {
+	if w.recorder.Denial() != nil {
 		w.decide()
 	}
-	w.finished = true
 }
 
 // release is called when nothing needs to be kept back any longer, from
@@ -138,18 +145,16 @@ func (w *responseWriter) decide() bool {
 		return w.replaced
 	}
 	w.decided = true
-	denial, procedure := w.recorder.Denial()
-	switch {
-	case denial == nil:
-		return false
-	case procedure != "":
-		// Told in the protocol of the call, and that is the answer if the call
-		// is this request, not one that a handler made within the process.
-		if denial.Kind.Challenges() && strings.HasSuffix(w.request.URL.Path, procedure) && len(w.Header()[wwwAuthenticate]) == 0 {
-			setChallenge(w.Header(), w.request, []string{denial.Challenge.Header()})
+	// An RPC handler answers in its own protocol, if the call is this request and
+	// not one that a handler made within the process.
+	if procedure, native := w.recorder.Answering(); procedure != "" && strings.HasSuffix(w.request.URL.Path, procedure) {
+		if native != nil && native.Kind.Challenges() && len(w.Header()[wwwAuthenticate]) == 0 {
+			setChallenge(w.Header(), w.request, []string{native.Challenge.Header()})
 		}
 		return false
-	case isRPC(w.request, w.Header()):
+	}
+	denial := w.recorder.Denial()
+	if denial == nil || isRPC(w.request, w.Header()) {
 		return false
 	}
 	w.replaced = true

@@ -124,13 +124,26 @@ func (a *Authorizer) Expired(ctx context.Context, procedure string) error {
 	return denial
 }
 
-// RefuseOrigin returns the denial of a browser's request that comes from a
-// foreign origin, and logs it. It is for adapters that guard against DNS
-// rebinding; a has no part in which origins are foreign.
-func (a *Authorizer) RefuseOrigin(ctx context.Context, req Request) error {
-	denial := newDenial(KindForbiddenOrigin, &req, nil, nil, nil)
-	a.report(ctx, req.name(), denial, nil)
+// Refuse returns the denial of a request that an adapter refuses for reasons of
+// its own transport, such as a foreign origin, and logs it with the cause.
+func (a *Authorizer) Refuse(ctx context.Context, req Request, kind Kind, cause error) error {
+	denial := newDenial(kind, &req, nil, nil, cause)
+	a.report(ctx, req.name(), denial, a.grantOf(ctx).info)
 	return denial
+}
+
+// JoinScopes returns the scopes that a token needs for what the given ones are
+// for, for the door that ctx was authorised at, and, unless it is empty, for a
+// procedure that was called on the way. It is for adapters that tell a caller
+// what a backend asks: the caller comes back by the same way.
+func (a *Authorizer) JoinScopes(ctx context.Context, procedure string, scopes []string) []string {
+	if through := a.table.Lookup(procedure); through != nil {
+		scopes = through.Join(scopes)
+	}
+	if door := a.grantOf(ctx).requirement; door != nil {
+		scopes = door.Join(scopes)
+	}
+	return scopes
 }
 
 // grantOf returns the decision of a that ctx carries, or that of nobody.
@@ -191,7 +204,9 @@ func (a *Authorizer) admit(ctx context.Context, req *Request, g *grant) *Challen
 		g.requirement, g.through = nil, a.directory.doors[0]
 	}
 	if !req.isPlain() && (hasDotSegment(req.Path) || a.directory.ambiguous(req)) {
-		return newDenial(KindInvalidRequest, req, g.requirement, g.through, errAmbiguous)
+		denial := newDenial(KindInvalidRequest, req, g.requirement, g.through, errAmbiguous)
+		denial.Challenge.ErrorDescription = ambiguousPath
+		return denial
 	}
 	if g.requirement != nil && g.requirement.Public() {
 		return nil

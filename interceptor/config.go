@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"net/url"
+	"reflect"
 	"strings"
 
 	"github.com/drawbridge-rpc/drawbridge/policy"
@@ -19,9 +20,10 @@ type Config struct {
 	// identifier's path is the longest prefix, by whole segments, of the
 	// request's path: with https://h and https://h/mcp, the MCP endpoint
 	// belongs to the second and every RPC to the first. Where resources have
-	// different hosts, one that has the Host of the request counts before the
-	// others. A single resource owns every path. Of several, a path that none
-	// covers is denied.
+	// different hosts, the Host of the request chooses among them, so the router
+	// has to choose by it as well; a host that is none of theirs is denied. A
+	// single resource owns every path. Of several, a path that none covers is
+	// denied.
 	Resources []Resource
 	// Policy says what each RPC asks of its caller.
 	Policy policy.Policy
@@ -86,7 +88,7 @@ func (f *faults) add(field, value, reason string) {
 func (f *faults) join() error { return errors.Join(*f...) }
 
 func (f *faults) checkConfig(cfg Config) {
-	if cfg.Verifier == nil {
+	if cfg.Verifier == nil || reflect.ValueOf(cfg.Verifier).Kind() == reflect.Pointer && reflect.ValueOf(cfg.Verifier).IsNil() {
 		f.add("Verifier", "", "is required")
 	}
 	if len(cfg.Resources) == 0 {
@@ -149,7 +151,7 @@ func parseIdentifier(s string) (u *url.URL, reason string) {
 	case err != nil:
 		return nil, "is not a URL"
 	case u.Scheme != "https" && u.Scheme != "http":
-		return nil, "is not an https URL"
+		return nil, "is not an absolute URL such as https://api.example.com"
 	case u.Hostname() == "" || u.User != nil:
 		return nil, "has no host, or more than a host and a port before its path"
 	case canonicalHost(u.Host) == "":
@@ -160,6 +162,8 @@ func parseIdentifier(s string) (u *url.URL, reason string) {
 		return nil, "has a query"
 	case u.Fragment != "" || strings.Contains(s, "#"):
 		return nil, "has a fragment"
+	case strings.Contains(strings.ToLower(s), "%2f") || strings.Contains(u.Path, `\`):
+		return nil, "has an encoded slash or a backslash in its path"
 	case hasDotSegment(u.Path) || strings.Contains(u.Path, "//"):
 		return nil, "has a path with empty or dot segments"
 	case u.Scheme+"://"+u.Host+u.EscapedPath() != s:

@@ -1,6 +1,7 @@
 package interceptor_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -130,7 +131,7 @@ func TestDecidedForOneResource(t *testing.T) {
 		{"R8707-2 the same resource", interceptor.Request{Path: "/x"}, interceptor.Request{Path: "/y/z"}, letIn, 0},
 		{"R8707-2 the same resource, by its procedure", interceptor.Request{Path: "/x"}, interceptor.Request{}, letIn, 0},
 		{"R8707-2 the resource below", interceptor.Request{Path: "/x"}, interceptor.Request{Path: "/mcp"}, interceptor.KindInvalidToken, 1},
-		{"R8707-2 the resource below, in disguise", interceptor.Request{Path: "/x"}, interceptor.Request{Path: "/mcp", RawPath: "/%6dcp"}, interceptor.KindInvalidToken, 1},
+		{"R8707-2 the resource below, in disguise", interceptor.Request{Path: "/x"}, interceptor.Request{Path: "/mcp", RawPath: "/%6dcp"}, interceptor.KindInvalidRequest, 0},
 		{"R8707-2 the resource of another host", interceptor.Request{Path: "/x", Host: "api.example.com"}, interceptor.Request{Path: "/x", Host: "other.example.com"}, interceptor.KindInvalidToken, 1},
 		{"R8707-2 another name of the same resource", interceptor.Request{Path: "/x", Host: "api.example.com"}, interceptor.Request{Path: "/x", Host: "alias.example.com"}, letIn, 0},
 		{"SEED-7 no resource at all", interceptor.Request{Path: "/x"}, interceptor.Request{Path: "*"}, interceptor.KindNotFound, 1},
@@ -143,6 +144,7 @@ func TestDecidedForOneResource(t *testing.T) {
 				cfg.Verifier = verifier
 			})
 			first, second := tt.first, tt.second
+			first.Host, second.Host = cmp.Or(first.Host, "api.example.com"), cmp.Or(second.Host, "api.example.com")
 			first.Procedure, first.Authorization = guarded, values
 			second.Procedure, second.Authorization = guarded, values
 			ctx := authorized(t, a, t.Context(), first)
@@ -351,9 +353,9 @@ func TestForeignGrant(t *testing.T) {
 	}
 }
 
-// TestRefuseOrigin: a page that must not call is refused whatever token it has,
+// TestRefuse: a page that must not call is refused whatever token it has,
 // without a challenge, and logged once (SEED-1, MCP-8).
-func TestRefuseOrigin(t *testing.T) {
+func TestRefuse(t *testing.T) {
 	t.Parallel()
 	var log journal
 	verifier := people()
@@ -369,7 +371,7 @@ func TestRefuseOrigin(t *testing.T) {
 		{"MCP-8 RPC-5 nothing well-formed", interceptor.Request{Service: `a"b`}, "", `a"b`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			denial := denialOf(t, a.RefuseOrigin(t.Context(), tt.req), interceptor.KindForbiddenOrigin)
+			denial := denialOf(t, a.Refuse(t.Context(), tt.req, interceptor.KindForbiddenOrigin, nil), interceptor.KindForbiddenOrigin)
 			want := interceptor.Challenge{Scheme: "Bearer", Realm: tt.realm}
 			if !reflect.DeepEqual(denial.Challenge, want) || denial.Kind.Challenges() || denial.Kind.HTTPStatus() != 403 || denial.Prebuilt() {
 				t.Errorf("MCP-8: got %+v", denial)

@@ -21,8 +21,11 @@ var (
 	errUnclassified = errors.New("the verifier returned an error that is neither ErrInvalidToken nor ErrUnavailable")
 )
 
-// wrongAudience is what a caller reads who sent a token for another resource.
-const wrongAudience = "the access token was issued for another resource"
+// Sentences that are more exact than those of the kinds.
+const (
+	wrongAudience = "the access token was issued for another resource"
+	ambiguousPath = "the path of the request can be read in different ways"
+)
 
 // noCredentials returns the denial of a caller that sent no token. A service or
 // method without a rule gets it as well, so that it shows to nobody.

@@ -58,6 +58,7 @@ func (d *directory) add(owner *Authorizer, configured Resource, bases map[baseUR
 		path:      strings.TrimSuffix(u.Path, "/"),
 		audiences: slices.Clone(configured.Audiences),
 		byHost:    make(map[string]hostDoors),
+		site:      siteOf(u.Hostname()),
 	}
 	all := baseURL{u.Scheme, u.Host}.variants()
 	for _, alias := range configured.Aliases {
@@ -82,6 +83,8 @@ func (d *directory) add(owner *Authorizer, configured Resource, bases map[baseUR
 		d.doors = append(d.doors, through)
 		r.doors = append(r.doors, through)
 		r.audiences = append(r.audiences, through.identifier)
+		name, _ := splitHost(base.host)
+		r.names = append(r.names, name)
 		if r.path == "" {
 			// An empty path and "/" are the same URL (RFC 3986 §6.2.3), and
 			// URL parsers of clients turn the first into the second.
@@ -106,8 +109,8 @@ func (d *directory) find(req *Request) *door {
 }
 
 // resourceAt returns the resource of a path: the one with the longest path that
-// covers it, and of those with the host of the request first. What proxies say
-// of the host is not asked: the router does not ask them either.
+// covers it, of those with the host of the request. What proxies say of the host
+// is not asked: the router does not ask them either.
 func (d *directory) resourceAt(host, path string) *resource {
 	if len(d.resources) == 1 {
 		return d.resources[0]
@@ -115,18 +118,34 @@ func (d *directory) resourceAt(host, path string) *resource {
 	return d.pick(host, func(r *resource) bool { return r.covers(path) })
 }
 
+// pick returns the resource for a host among those that fit. Routers ignore the
+// port of a host, so a name with another port counts where none with this port
+// does. A host that is nobody's leads to the resource only if there are not
+// several sites to choose from: guessed wrong, a token for one would open the
+// other.
 func (d *directory) pick(host string, fits func(*resource) bool) *resource {
-	var elsewhere *resource
+	var sameName, first *resource
+	sites := false
+	name, _ := splitHost(host)
 	for _, r := range d.resources {
 		switch {
 		case !fits(r):
+			continue
 		case !d.usesHost || r.at(host) != (hostDoors{}):
 			return r
-		case elsewhere == nil:
-			elsewhere = r
+		case first == nil:
+			first = r
+		case r.site != first.site:
+			sites = true
+		}
+		if sameName == nil && slices.Contains(r.names, name) {
+			sameName = r
 		}
 	}
-	return elsewhere
+	if sameName != nil || sites {
+		return sameName
+	}
+	return first
 }
 
 // ambiguous reports whether a router may take the path of a request for one that

@@ -18,6 +18,14 @@ func isLoopback(host string) bool {
 	return err == nil && addr.IsLoopback()
 }
 
+// siteOf returns the name of a host; the names of this machine are one.
+func siteOf(name string) string {
+	if isLoopback(name) {
+		return "localhost"
+	}
+	return strings.ToLower(name)
+}
+
 // splitHost splits the host of a URL or of a Host field into a name, in lower
 // case and IPv6 in brackets, and a port, which may be empty. It returns an empty
 // name for anything that is not host [":" port] (RFC 9110 §7.2).

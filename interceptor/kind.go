@@ -14,7 +14,8 @@ const (
 	// not supported: 401, unauthenticated, without an error (RFC 6750 §3.1).
 	KindNoCredentials
 	// KindInvalidRequest means that the credentials are malformed or stand more
-	// than once: 400, invalid_argument.
+	// than once, or that the path can be read in different ways: 400,
+	// invalid_argument.
 	KindInvalidRequest
 	// KindInvalidToken means that the token is bad, expired, or meant for another
 	// resource: 401, unauthenticated.

@@ -22,7 +22,11 @@ type ResourceMetadata struct {
 // of the policy.
 func (a *Authorizer) Metadata(req Request) (ResourceMetadata, bool) {
 	path := strings.TrimSuffix(req.path(), "/")
-	r := a.directory.pick(req.Host, func(r *resource) bool { return r.path == path })
+	there := func(r *resource) bool { return r.path == path }
+	r := a.directory.pick(req.Host, there)
+	if i := slices.IndexFunc(a.directory.resources, there); r == nil && i >= 0 {
+		r = a.directory.resources[i] // Nothing is let in by it, unlike elsewhere.
+	}
 	if r == nil {
 		return ResourceMetadata{}, false
 	}

@@ -7,8 +7,9 @@ import (
 )
 
 // readings returns the other paths that a router may take a request's path for:
-// with empty segments merged, with backslashes for slashes, and with encoded
-// slashes as parts of a segment. For nearly every request there are none.
+// as it was sent, with empty segments merged, with backslashes for slashes, and
+// with encoded slashes as parts of a segment. For nearly every request there are
+// none.
 func (req *Request) readings() []string {
 	var others []string
 	if strings.Contains(req.Path, "//") {
@@ -16,6 +17,9 @@ func (req *Request) readings() []string {
 	}
 	if strings.Contains(req.Path, `\`) {
 		others = append(others, mergeSlashes(strings.ReplaceAll(req.Path, `\`, "/")))
+	}
+	if req.RawPath != "" {
+		others = append(others, req.RawPath, mergeSlashes(req.RawPath))
 	}
 	if strings.Contains(req.RawPath, "%2F") || strings.Contains(req.RawPath, "%2f") {
 		if path, err := url.PathUnescape(keepSlashes.Replace(req.RawPath)); err == nil {

@@ -14,7 +14,9 @@ const wellKnown = "/.well-known/oauth-protected-resource"
 type resource struct {
 	Resource
 
-	path      string // of the identifier, decoded, without a slash at the end
+	path      string   // of the identifier, decoded, without a slash at the end
+	site      string   // the name of its host
+	names     []string // of all its hosts, without ports
 	audiences []string
 	byHost    map[string]hostDoors // by every form of the Host field that means one of doors
 	doors     []*door              // the configured one first

@@ -86,7 +86,7 @@ func wireSentence(kind Kind, sentence string) string {
 			return sentence
 		}
 	}
-	if sentence == wrongAudience {
+	if sentence == wrongAudience || sentence == ambiguousPath {
 		return sentence
 	}
 	return kinds[kind].message

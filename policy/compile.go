@@ -27,6 +27,7 @@ func Compile(p Policy) (*Table, error) {
 		table: &Table{
 			methods:  make(map[string]*Requirement),
 			services: make(map[string]*Requirement),
+			open:     make(map[string]*Requirement),
 		},
 	}
 	c.checkImplies(p.Implies)
@@ -84,9 +85,11 @@ func (c *compiler) service(name string, service Service) {
 }
 
 // spread gives every method that is known the rule of its service, so that the
-// look-up of a method that exists needs one step and no parsing.
+// look-up of a method that exists needs one step and no parsing, and a misspelt
+// one finds nothing.
 func (c *compiler) spread(service string, requirement *Requirement, descriptor protoreflect.ServiceDescriptor) {
 	if descriptor == nil {
+		c.table.open[service] = requirement
 		return
 	}
 	for i := range descriptor.Methods().Len() {

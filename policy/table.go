@@ -5,14 +5,16 @@ import "slices"
 // Table is a compiled [Policy]. It is immutable and safe for concurrent use.
 type Table struct {
 	methods  map[string]*Requirement // by procedure; nil denies. Has every method that a descriptor knows
-	services map[string]*Requirement // by service, for methods without a rule of their own
+	services map[string]*Requirement // by service
+	open     map[string]*Requirement // by service, of those whose methods nothing tells
 	scopes   []string
 	size     int
 }
 
 // Lookup returns what a procedure, "/pkg.Service/Method", asks of its caller.
 // It returns nil if no rule speaks of the procedure, if its rule is the zero
-// [Rule], or if it is not well-formed; the caller is then denied.
+// [Rule], if a descriptor knows the service but not the method, or if it is not
+// well-formed; the caller is then denied.
 func (t *Table) Lookup(procedure string) *Requirement {
 	// Keys were checked when the table was compiled, so a hit needs no parsing.
 	if requirement, ok := t.methods[procedure]; ok {
@@ -22,7 +24,7 @@ func (t *Table) Lookup(procedure string) *Requirement {
 	if !ok {
 		return nil
 	}
-	return t.services[service]
+	return t.open[service]
 }
 
 // LookupService returns what a service as a whole asks of its caller, for HTTP

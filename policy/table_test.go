@@ -225,3 +225,26 @@ func bigTable(b *testing.B, methods int) (*policy.Table, []string) {
 	}
 	return compile(b, p), procedures
 }
+
+// TestUnknownMethod: the rule of a service is not one for methods that its
+// descriptor does not know, such as a misspelt one (RPC-6).
+func TestUnknownMethod(t *testing.T) {
+	t.Parallel()
+	rule := policy.Rule{Public: true}
+	table := compile(t, policy.Policy{Services: map[string]policy.Service{
+		rpctest.GuardedService: {Rule: rule},
+		"a.v1.Undescribed":     {Rule: rule, Undescribed: true},
+	}})
+	for procedure, want := range map[string]bool{
+		"/" + rpctest.GuardedService + "/Unary": true,
+		"/" + rpctest.GuardedService + "/Unari": false,
+		"/a.v1.Undescribed/Anything":            true,
+	} {
+		if got := table.Lookup(procedure) != nil; got != want {
+			t.Errorf("RPC-6: %s: got %t, want %t", procedure, got, want)
+		}
+	}
+	if table.LookupService(rpctest.GuardedService) == nil {
+		t.Error("the service as a whole has no rule")
+	}
+}

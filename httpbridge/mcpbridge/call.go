@@ -47,7 +47,7 @@ func (c *call) settle(decide func() (context.Context, error)) (context.Context, 
 	denial := interceptor.DenialOf(err)
 	if !c.allowed {
 		c.denied = true
-		c.recorder.Deny(denial)
+		c.recorder.Deny(denial, denial)
 	}
 	return nil, denial
 }

@@ -118,12 +118,13 @@ func TestConcurrentCallers(t *testing.T) {
 
 // TestBackendDenial: what a backend asks of a tool is told to the client of the
 // MCP server, also in a session, where go-sdk hands the context of another
-// request to the tool.
+// request to the tool. It is told together with what the tool and the door ask,
+// or a client that forgets its scopes would never get through (MCP-4).
 func TestBackendDenial(t *testing.T) {
 	t.Parallel()
 	eachMode(t, func(t *testing.T, m mode) {
 		issuer := authtest.NewIssuer(t)
-		authorizer := newAuthorizer(t, issuer, policy.Rule{Authenticated: true})
+		authorizer := newAuthorizer(t, issuer, policy.Rule{Scopes: []string{"door"}})
 		bridge, err := httpbridge.New(authorizer, httpbridge.Options{})
 		if err != nil {
 			t.Fatal(err)
@@ -132,7 +133,7 @@ func TestBackendDenial(t *testing.T) {
 			rpctest.ServeGRPC(t, new(rpctest.Handlers).GRPCServer(grpcauth.ServerOptions(authorizer)...)),
 			grpcauth.DialOptions()...)
 		guard, err := mcpbridge.New(mcpbridge.Config{Bridge: bridge, Service: door, Tools: map[string]string{
-			"relay": rpctest.Procedure(rpctest.PublicService, rpctest.Unary),
+			"relay": rpctest.Procedure(rpctest.GuardedService, rpctest.Server),
 		}})
 		if err != nil {
 			t.Fatal(err)
@@ -146,9 +147,9 @@ func TestBackendDenial(t *testing.T) {
 		e := &endpoint{issuer: issuer}
 		e.url = rpctest.ServeHTTP(t, guard.Handler(server, options)) + "/mcp"
 
-		session := e.open(t, m, e.mint("read"))
-		got := e.post(t, e.url, e.mint("read"), session, callTool("relay"))
-		if want := realm + `, scope="read write"`; got.status != http.StatusUnauthorized || got.header.Get("Www-Authenticate") != want {
+		session := e.open(t, m, e.mint("door tool"))
+		got := e.post(t, e.url, e.mint("door tool"), session, callTool("relay"))
+		if want := realm + `, scope="read write tool door"`; got.status != http.StatusUnauthorized || got.header.Get("Www-Authenticate") != want {
 			t.Errorf("%+v, want 401 %q", got, want)
 		}
 	})

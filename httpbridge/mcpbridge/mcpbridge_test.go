@@ -75,6 +75,7 @@ func newAuthorizer(t *testing.T, issuer *authtest.Issuer, door policy.Rule) *int
 			rpctest.GuardedService: {Rule: door, Methods: map[string]policy.Rule{
 				rpctest.Unary:  {Scopes: []string{"read"}},
 				rpctest.Client: {Scopes: []string{"read", "write"}},
+				rpctest.Server: {Scopes: []string{"tool"}},
 			}},
 			rpctest.PublicService: {Rule: policy.Rule{Public: true}},
 		}},
@@ -262,11 +263,11 @@ func TestToolCalls(t *testing.T) {
 			},
 			{
 				"a tool without an entry", "unlisted", e.mint("read write"), http.StatusOK,
-				"", `unknown tool \"unlisted\"`, "",
+				"", `unknown tool`, "",
 			},
 			{
 				"a tool that does not exist", "nonsense", e.mint("read write"), http.StatusOK,
-				"", `unknown tool \"nonsense\"`, "",
+				"", `unknown tool`, "",
 			},
 		} {
 			got := e.post(t, e.url, row.token, session, callTool(row.tool))
@@ -427,7 +428,7 @@ func TestAroundTheGuard(t *testing.T) {
 	}
 }
 
-// TestNewReportsEverything: a configuration with three mistakes reports three.
+// TestNewReportsEverything: a configuration with four mistakes reports four.
 func TestNewReportsEverything(t *testing.T) {
 	t.Parallel()
 	if _, err := mcpbridge.New(mcpbridge.Config{}); err == nil {
@@ -441,12 +442,13 @@ func TestNewReportsEverything(t *testing.T) {
 		"b": "drawbridge.test.v1.GuardedService/Unary",
 		"a": rpctest.Procedure(rpctest.NowhereService, rpctest.Unary),
 		"c": rpctest.Procedure(rpctest.GuardedService, rpctest.Unary),
+		"d": rpctest.Procedure(rpctest.GuardedService, "Unari"),
 	}})
 	if err == nil {
-		t.Fatal("three mistakes pass")
+		t.Fatal("four mistakes pass")
 	}
 	got := strings.Split(err.Error(), "\n")
-	want := []string{`Service: "drawbridge.test.v1.GuardedService"`, `Tools["a"]`, `Tools["b"]`}
+	want := []string{`Service: "drawbridge.test.v1.GuardedService"`, `Tools["a"]`, `Tools["b"]`, `Tools["d"]`}
 	if len(got) != len(want) {
 		t.Fatalf("%d faults: %v", len(got), got)
 	}

@@ -64,14 +64,16 @@ func (g *Guard) authorize(ctx context.Context, current *call, req mcp.Request) (
 	if !ok || params == nil {
 		return nil, rpcError(jsonrpc.CodeInvalidParams, "malformed tools/call")
 	}
-	procedure, ok := g.tools[params.Name]
-	if !ok {
-		// As go-sdk answers for a tool that does not exist. A 404 would tell the
-		// client that its session is over.
-		return nil, rpcError(jsonrpc.CodeInvalidParams, fmt.Sprintf("unknown tool %q", params.Name))
-	}
 	if current == nil {
 		return nil, rpcError(jsonrpc.CodeInvalidRequest, "this call did not come in through the guard")
+	}
+	procedure, ok := g.tools[params.Name]
+	if !ok {
+		// As for a tool that does not exist. An HTTP 404 would tell the client
+		// that its session is over.
+		_ = g.bridge.Authorizer().Refuse(current.ctx, interceptor.Request{Service: g.service}, interceptor.KindNotFound,
+			fmt.Errorf("no entry for the tool %q", params.Name))
+		return nil, rpcError(jsonrpc.CodeInvalidParams, "unknown tool")
 	}
 	authorized, err := current.settle(func() (context.Context, error) {
 		return g.decide(ctx, current, req, procedure)
@@ -79,6 +81,7 @@ func (g *Guard) authorize(ctx context.Context, current *call, req mcp.Request) (
 	if err != nil {
 		return nil, rpcError(jsonrpc.CodeInvalidRequest, err.Error())
 	}
+	current.recorder.Pass(procedure)
 	return authorized, nil
 }
 

@@ -37,9 +37,9 @@ func TestClientInterceptor(t *testing.T) {
 				ctx := recorder.NewContext(t.Context(), recorded)
 				_, err := rpctest.CallConnect(ctx, rpctest.H2C(t), server, rpctest.GuardedService, method, bearer(token),
 					over.option, connect.WithInterceptors(connectauth.NewClientInterceptor(), watch))
-				denial, native := recorded.Denial()
-				if denial == nil || native != "" || denial.Kind != want {
-					t.Fatalf("recorded %v (native of %q), want %v", denial, native, want)
+				denial := recorded.Denial()
+				if procedure, _ := recorded.Answering(); denial == nil || procedure != "" || denial.Kind != want {
+					t.Fatalf("recorded %v (answered by %q), want %v", denial, procedure, want)
 				}
 				if denial.Challenge.ResourceMetadata != metadataURL || denial.Challenge.Realm != rpctest.GuardedService {
 					t.Errorf("recorded %+v", denial.Challenge)
@@ -74,7 +74,7 @@ func TestClientInterceptorElsewhere(t *testing.T) {
 			if (err != nil) != row.fails {
 				t.Errorf("%s: %v", row.service, err)
 			}
-			if denial, _ := recorded.Denial(); denial != nil {
+			if denial := recorded.Denial(); denial != nil {
 				t.Errorf("%s: recorded %v", row.service, denial)
 			}
 		}
@@ -96,8 +96,8 @@ func TestClientInterceptorOnServer(t *testing.T) {
 			mux.ServeHTTP(rw, r.WithContext(recorder.NewContext(r.Context(), recorded)))
 		}))
 		call(t, server, rpctest.GuardedService, method, "")
-		if denial, native := recorded.Denial(); denial == nil || native != rpctest.Procedure(rpctest.GuardedService, method) {
-			t.Errorf("%s: recorded %v, native of %q", method, denial, native)
+		if procedure, denial := recorded.Answering(); denial == nil || procedure != rpctest.Procedure(rpctest.GuardedService, method) || recorded.Denial() != nil {
+			t.Errorf("%s: recorded %v, answered by %q", method, denial, procedure)
 		}
 	}
 }
@@ -158,7 +158,7 @@ func (w *headerWriter) Write(data []byte) (int, error) {
 func TestClientInterceptorInProcess(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	recorder.FromContext(t.Context()).Deny(nil) // Outside of a bridge there is nothing to record in.
+	recorder.FromContext(t.Context()).Deny(nil, nil) // Outside of a bridge there is nothing to record in.
 	for _, guard := range guards {
 		mux := w.handlers.ConnectMux(guard.option(w.Authorizer))
 		backend := http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
@@ -176,9 +176,9 @@ func TestClientInterceptorInProcess(t *testing.T) {
 				ctx := recorder.NewContext(context.WithValue(t.Context(), callerKey{}, "kept"), recorded)
 				_, err := rpctest.CallConnect(ctx, inProcess{backend}, "http://backend", rpctest.GuardedService, method, bearer(token),
 					connect.WithInterceptors(connectauth.NewClientInterceptor()))
-				denial, native := recorded.Denial()
-				if err == nil || denial == nil || denial.Kind != want || native != "" {
-					t.Errorf("RPC-3: %s, %s: recorded %v (native of %q) of %v", guard.name, method, denial, native, err)
+				denial := recorded.Denial()
+				if procedure, _ := recorded.Answering(); err == nil || denial == nil || denial.Kind != want || procedure != "" {
+					t.Errorf("RPC-3: %s, %s: recorded %v (answered by %q) of %v", guard.name, method, denial, procedure, err)
 				}
 			}
 		}

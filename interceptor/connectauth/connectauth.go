@@ -40,10 +40,11 @@ func gate(a *interceptor.Authorizer) connect.RequestGateFunc {
 	return func(ctx context.Context, spec connect.Spec, peer connect.Peer, header http.Header) (context.Context, error) {
 		authorized, err := a.AuthorizeContext(ctx, requestOf(spec, peer, header))
 		if err == nil {
+			recorder.FromContext(ctx).Answers(spec.Procedure, nil)
 			return authorized, nil
 		}
 		denial := interceptor.DenialOf(err)
-		recorder.FromContext(ctx).DenyNatively(denial, spec.Procedure)
+		recorder.FromContext(ctx).Answers(spec.Procedure, denial)
 		return nil, newErrorWithMeta(denial, peer.Protocol)
 	}
 }
@@ -71,6 +72,7 @@ func (g *guard) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
 			}
 			return nil, refusal
 		}
+		recorder.FromContext(ctx).Answers(req.Spec().Procedure, nil)
 		return next(authorized, req)
 	}
 }
@@ -86,6 +88,7 @@ func (g *guard) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.
 			}
 			return refusal
 		}
+		recorder.FromContext(ctx).Answers(conn.Spec().Procedure, nil)
 		return next(authorized, conn)
 	}
 }
@@ -112,6 +115,6 @@ func requestOf(spec connect.Spec, peer connect.Peer, header http.Header) interce
 // this one is told already.
 func refuse(ctx context.Context, err error, procedure string) (*connect.Error, *interceptor.ChallengeError) {
 	denial := interceptor.DenialOf(err)
-	recorder.FromContext(ctx).DenyNatively(denial, procedure)
+	recorder.FromContext(ctx).Answers(procedure, denial)
 	return newError(denial), denial
 }

@@ -34,9 +34,9 @@ func TestDialOptions(t *testing.T) {
 			each(t, func(t *testing.T, method string) {
 				recorded := new(recorder.Recorder)
 				got := call(recorder.NewContext(t.Context(), recorded), conn, rpctest.GuardedService, method, token)
-				denial, native := recorded.Denial()
-				if denial == nil || native != "" || denial.Kind != want {
-					t.Fatalf("recorded %v (native of %q), want %v", denial, native, want)
+				denial := recorded.Denial()
+				if procedure, _ := recorded.Answering(); denial == nil || procedure != "" || denial.Kind != want {
+					t.Fatalf("recorded %v (answered by %q), want %v", denial, procedure, want)
 				}
 				if denial.Challenge.ResourceMetadata != metadataURL || denial.Challenge.Realm != rpctest.GuardedService {
 					t.Errorf("recorded %+v", denial.Challenge)
@@ -70,7 +70,7 @@ func TestDialOptionsElsewhere(t *testing.T) {
 			recorded := new(recorder.Recorder)
 			got := call(recorder.NewContext(t.Context(), recorded), row.conn, row.service, method, row.token)
 			checkCode(t, got, row.want)
-			if denial, _ := recorded.Denial(); denial != nil {
+			if denial := recorded.Denial(); denial != nil {
 				t.Errorf("%s: recorded %v", row.service, denial)
 			}
 		}
@@ -90,7 +90,7 @@ func TestDialOptionsNoStream(t *testing.T) {
 	for _, method := range rpctest.Kinds {
 		checkCode(t, call(ctx, conn, rpctest.PublicService, method, ""), codes.Canceled)
 	}
-	if denial, _ := recorded.Denial(); denial != nil {
+	if denial := recorded.Denial(); denial != nil {
 		t.Errorf("recorded %v", denial)
 	}
 }

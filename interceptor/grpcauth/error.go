@@ -114,6 +114,6 @@ func record(ctx context.Context, err error) {
 		return
 	}
 	if denial, ok := FromError(err); ok {
-		recorder.FromContext(ctx).Deny(denial)
+		recorder.FromContext(ctx).Deny(denial, err)
 	}
 }

@@ -219,13 +219,13 @@ func TestUnknownServiceHandler(t *testing.T) {
 	}
 }
 
-// TestUnknownWithRule: a rule for a method that nobody serves leads to
-// unimplemented, for those who may know (SEED-7).
-func TestUnknownWithRule(t *testing.T) {
+// TestUnknownMethod: the rule of a service is not one for methods that it does
+// not have (SEED-7, RPC-6).
+func TestUnknownMethod(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	conn := w.serve(t, grpcauth.ServerOptions(w.Authorizer)...)
-	for token, want := range map[string]codes.Code{"": codes.Unauthenticated, tokenRead: codes.PermissionDenied, tokenGood: codes.Unimplemented} {
+	for token, want := range map[string]codes.Code{"": codes.Unauthenticated, tokenRead: codes.NotFound, tokenGood: codes.NotFound} {
 		checkCode(t, call(t.Context(), conn, rpctest.GuardedService, "Missing", token), want)
 	}
 }

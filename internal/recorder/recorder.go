@@ -5,20 +5,33 @@ package recorder
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"sync"
 
 	"github.com/drawbridge-rpc/drawbridge/interceptor"
 )
 
-// Recorder holds the denial of one HTTP request. It is safe for concurrent use,
+// Recorder holds the denials of one HTTP request. It is safe for concurrent use,
 // and its methods may be called on a nil Recorder, which holds nothing.
 type Recorder struct {
 	released func()
 
-	mu     sync.Mutex
+	mu      sync.Mutex
+	denials []met
+	native  *interceptor.ChallengeError // told in an RPC protocol
+	answers string                      // the procedure whose handler answers
+	through string                      // the procedure that was called on the way
+	holds   func(first []byte) bool
+}
+
+// maxDenials bounds what a handler that ignores its errors can make us keep.
+const maxDenials = 64
+
+// met is a denial, and the error by which RPC code met it.
+type met struct {
 	denial *interceptor.ChallengeError
-	native string // the procedure whose own answer tells the denial
-	holds  func(first []byte) bool
+	err    error
 }
 
 // New returns a Recorder that calls released when nothing is held back any
@@ -38,46 +51,93 @@ func FromContext(ctx context.Context) *Recorder {
 	return r
 }
 
-// Deny records the denial that the response is to tell. The first one counts:
-// it is what stopped the work.
-func (r *Recorder) Deny(denial *interceptor.ChallengeError) { r.record(denial, "") }
-
-// DenyNatively records the denial of a procedure that is told in an RPC
-// protocol, in the answer to that very call.
-func (r *Recorder) DenyNatively(denial *interceptor.ChallengeError, procedure string) {
-	r.record(denial, procedure)
-}
-
-func (r *Recorder) record(denial *interceptor.ChallengeError, native string) {
+// Deny records a denial that the response is to tell, and the error by which it
+// was met. The first one counts: it is what stopped the work.
+func (r *Recorder) Deny(denial *interceptor.ChallengeError, err error) {
 	if r == nil {
 		return
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.denial == nil {
-		r.denial, r.native = denial, native
+	if len(r.denials) < maxDenials {
+		r.denials = append(r.denials, met{denial, err})
 	}
 }
 
-// Dismiss forgets a denial that was not the end of the request.
-func (r *Recorder) Dismiss() {
+// Dismiss forgets the denials that were met by err.
+func (r *Recorder) Dismiss(err error) {
 	if r == nil {
 		return
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.denial, r.native = nil, ""
+	r.denials = slices.DeleteFunc(r.denials, func(m met) bool { return errors.Is(err, m.err) })
 }
 
-// Denial returns what was recorded. The procedure is that of the call whose own
-// answer tells it, or empty.
-func (r *Recorder) Denial() (denial *interceptor.ChallengeError, procedure string) {
+// DismissAll forgets every denial.
+func (r *Recorder) DismissAll() {
 	if r == nil {
-		return nil, ""
+		return
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.denial, r.native
+	r.denials = nil
+}
+
+// Denial returns the denial that the response is to tell, or nil.
+func (r *Recorder) Denial() *interceptor.ChallengeError {
+	if r == nil {
+		return nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.denials) == 0 {
+		return nil
+	}
+	return r.denials[0].denial
+}
+
+// Answers records that the handler of a procedure answers in an RPC protocol,
+// which also tells its denial, if that is not nil.
+func (r *Recorder) Answers(procedure string, denial *interceptor.ChallengeError) {
+	if r == nil {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.answers == "" {
+		r.answers, r.native = procedure, denial
+	}
+}
+
+// Answering returns what Answers recorded first.
+func (r *Recorder) Answering() (procedure string, denial *interceptor.ChallengeError) {
+	if r == nil {
+		return "", nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.answers, r.native
+}
+
+// Pass records that a procedure was called on the way to a backend.
+func (r *Recorder) Pass(procedure string) {
+	if r == nil {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.through = procedure
+}
+
+// Passed returns the procedure that was called on the way, or "".
+func (r *Recorder) Passed() string {
+	if r == nil {
+		return ""
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.through
 }
 
 // Hold keeps back the first thing that is written, if it is what holds reports,

@@ -21,7 +21,7 @@ import (
 func TestClientInterceptor(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	server := rpctest.ServeHTTP(t, w.handlers.ConnectMux(connectauth.WithAuthorizer(w.Authorizer)))
+	server := rpctest.ServeHTTP(t, w.Handlers.ConnectMux(connectauth.WithAuthorizer(w.Authorizer)))
 	for token, want := range map[string]interceptor.Kind{
 		"":           interceptor.KindNoCredentials,
 		"two tokens": interceptor.KindInvalidRequest,
@@ -57,7 +57,7 @@ func TestClientInterceptor(t *testing.T) {
 func TestClientInterceptorElsewhere(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	server := rpctest.ServeHTTP(t, w.handlers.ConnectMux(connectauth.WithAuthorizer(w.Authorizer)))
+	server := rpctest.ServeHTTP(t, w.Handlers.ConnectMux(connectauth.WithAuthorizer(w.Authorizer)))
 	option := connect.WithInterceptors(connectauth.NewClientInterceptor())
 	each(t, func(t *testing.T, over protocol, method string) {
 		for _, row := range []struct {
@@ -91,7 +91,7 @@ func TestClientInterceptorOnServer(t *testing.T) {
 	for _, method := range rpctest.Kinds {
 		recorded := new(recorder.Recorder)
 		w := newWorld(t)
-		mux := w.handlers.ConnectMux(connect.WithInterceptors(connectauth.NewClientInterceptor(), connectauth.NewInterceptor(w.Authorizer)))
+		mux := w.Handlers.ConnectMux(connect.WithInterceptors(connectauth.NewClientInterceptor(), connectauth.NewInterceptor(w.Authorizer)))
 		server := rpctest.ServeHTTP(t, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 			mux.ServeHTTP(rw, r.WithContext(recorder.NewContext(r.Context(), recorded)))
 		}))
@@ -160,7 +160,7 @@ func TestClientInterceptorInProcess(t *testing.T) {
 	w := newWorld(t)
 	recorder.FromContext(t.Context()).Deny(nil, nil) // Outside of a bridge there is nothing to record in.
 	for _, guard := range guards {
-		mux := w.handlers.ConnectMux(guard.option(w.Authorizer))
+		mux := w.Handlers.ConnectMux(guard.option(w.Authorizer))
 		backend := http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 			if recorder.FromContext(r.Context()) != nil {
 				t.Error("RPC-3: the backend finds the recorder of the HTTP request")

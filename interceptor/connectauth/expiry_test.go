@@ -68,7 +68,7 @@ func TestStreamOutlivesToken(t *testing.T) {
 				t.Parallel()
 				for _, over := range protocols {
 					w := newWorld(t)
-					w.verifier.lifetime = row.lifetime
+					w.Verifier.Lifetime = row.lifetime
 					stream := serveBidi(t, row.handler, guard.option(w.Authorizer), over.option).CallBidiStream(t.Context())
 					stream.RequestHeader().Set("Authorization", "Bearer "+tokenGood)
 					if err := stream.Send(&rpctest.Message{Value: "hello"}); err != nil && !errors.Is(err, io.EOF) {
@@ -79,7 +79,7 @@ func TestStreamOutlivesToken(t *testing.T) {
 						t.Fatalf("%s: received %v", over.name, message)
 					}
 					checkExpired(t, err)
-					if n := w.log.logged.Load(); n != 1 {
+					if n := w.Log.Logged.Load(); n != 1 {
 						t.Errorf("%s: SEED-1: logged %d times", over.name, n)
 					}
 					_ = stream.CloseRequest()
@@ -99,7 +99,7 @@ func TestMessageAfterExpiry(t *testing.T) {
 			t.Run(guard.name+"/"+over.name, func(t *testing.T) {
 				t.Parallel()
 				w := newWorld(t)
-				w.verifier.lifetime = 200 * time.Millisecond
+				w.Verifier.Lifetime = 200 * time.Millisecond
 				opened, delivered := make(chan context.Context, 1), make(chan string, 1)
 				stream := serveBidi(t, func(ctx context.Context, stream *connect.BidiStream[rpctest.Message, rpctest.Message]) error {
 					opened <- ctx
@@ -136,7 +136,7 @@ func TestExpiryIsLoggedOnce(t *testing.T) {
 	for _, guard := range guards {
 		for _, over := range protocols {
 			w := newWorld(t)
-			w.verifier.lifetime = -time.Second
+			w.Verifier.Lifetime = -time.Second
 			stream := serveBidi(t, func(_ context.Context, stream *connect.BidiStream[rpctest.Message, rpctest.Message]) error {
 				var hoping sync.WaitGroup
 				hoping.Go(func() {
@@ -159,7 +159,7 @@ func TestExpiryIsLoggedOnce(t *testing.T) {
 			_ = stream.Send(&rpctest.Message{})
 			_, err := stream.Receive()
 			checkExpired(t, err)
-			if n := w.log.logged.Load(); n != 1 {
+			if n := w.Log.Logged.Load(); n != 1 {
 				t.Errorf("SEED-1: %s, %s: logged %d times", guard.name, over.name, n)
 			}
 			// The metadata carries a copy, where it reaches the client: over
@@ -204,8 +204,8 @@ func TestStreamWithinToken(t *testing.T) {
 			t.Run(lifetime.String()+"/"+guard.name, func(t *testing.T) {
 				t.Parallel()
 				w := newWorld(t)
-				w.verifier.lifetime = lifetime
-				server := rpctest.ServeHTTP(t, w.handlers.ConnectMux(guard.option(w.Authorizer)))
+				w.Verifier.Lifetime = lifetime
+				server := rpctest.ServeHTTP(t, w.Handlers.ConnectMux(guard.option(w.Authorizer)))
 				each(t, func(t *testing.T, over protocol, method string) {
 					if got := call(t, server, rpctest.GuardedService, method, tokenGood, over.option); got.message != "hello from ada" {
 						t.Errorf("got %+v", got)
@@ -221,8 +221,8 @@ func TestStreamWithinToken(t *testing.T) {
 func TestUnaryWithinToken(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.verifier.lifetime = -time.Second
-	server := rpctest.ServeHTTP(t, w.handlers.ConnectMux(connectauth.WithAuthorizer(w.Authorizer)))
+	w.Verifier.Lifetime = -time.Second
+	server := rpctest.ServeHTTP(t, w.Handlers.ConnectMux(connectauth.WithAuthorizer(w.Authorizer)))
 	if got := call(t, server, rpctest.GuardedService, rpctest.Unary, tokenGood); got.err != nil {
 		t.Error(got.err)
 	}

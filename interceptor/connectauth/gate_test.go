@@ -49,14 +49,14 @@ func TestBeforeTheBody(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
 			codec := new(countingCodec)
-			mux := w.handlers.ConnectMux(connectauth.WithAuthorizer(w.Authorizer), connect.WithCodec(codec), connect.WithReadMaxBytes(1024))
+			mux := w.Handlers.ConnectMux(connectauth.WithAuthorizer(w.Authorizer), connect.WithCodec(codec), connect.WithReadMaxBytes(1024))
 			server := rpctest.ServeHTTP(t, mux)
 			each(t, func(t *testing.T, over protocol, method string) {
 				if got, _ := post(t, server, over, method, row.body(), nil); got != "unauthenticated" {
 					t.Errorf("RPC-1: got %q", got)
 				}
-				if n := codec.decoded.Load(); n != 0 || w.handlers.Ran() != 0 {
-					t.Errorf("RPC-1: %d messages were decoded, the handler ran %d times", n, w.handlers.Ran())
+				if n := codec.decoded.Load(); n != 0 || w.Handlers.Ran() != 0 {
+					t.Errorf("RPC-1: %d messages were decoded, the handler ran %d times", n, w.Handlers.Ran())
 				}
 			})
 		})
@@ -69,7 +69,7 @@ func TestBodyOfTheAdmitted(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	codec := new(countingCodec)
-	server := rpctest.ServeHTTP(t, w.handlers.ConnectMux(connectauth.WithAuthorizer(w.Authorizer), connect.WithCodec(codec)))
+	server := rpctest.ServeHTTP(t, w.Handlers.ConnectMux(connectauth.WithAuthorizer(w.Authorizer), connect.WithCodec(codec)))
 	_, status := post(t, server, protocols[0], rpctest.Unary, strings.NewReader("\xff\xff"), bearer(tokenGood))
 	if status != http.StatusBadRequest || codec.decoded.Load() != 1 {
 		t.Errorf("got %d after %d messages", status, codec.decoded.Load())
@@ -218,7 +218,7 @@ func TestOtherOptions(t *testing.T) {
 func TestRuleOfAnotherMethod(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	server := rpctest.ServeHTTP(t, w.handlers.ConnectMux(connectauth.WithAuthorizer(w.Authorizer)))
+	server := rpctest.ServeHTTP(t, w.Handlers.ConnectMux(connectauth.WithAuthorizer(w.Authorizer)))
 	each(t, func(t *testing.T, over protocol, method string) {
 		if got := call(t, server, rpctest.PublicService, method, "", over.option); got.message != "hello from anybody" {
 			t.Errorf("public: got %+v", got)
@@ -236,7 +236,7 @@ func TestHostOfTheCall(t *testing.T) {
 	const alias = "https://alias.example.com"
 	w := newWorld(t, func(cfg *interceptor.Config) { cfg.Resources[0].Aliases = []string{alias} })
 	for _, guard := range guards {
-		server := rpctest.ServeHTTP(t, w.handlers.ConnectMux(guard.option(w.Authorizer)))
+		server := rpctest.ServeHTTP(t, w.Handlers.ConnectMux(guard.option(w.Authorizer)))
 		for host, base := range map[string]string{"alias.example.com": alias, "api.example.com": resource, "evil.example.com": resource} {
 			t.Run(guard.name+"/"+host, func(t *testing.T) {
 				t.Parallel()

@@ -63,11 +63,11 @@ func TestGuards(t *testing.T) {
 			t.Run(guard.name+"/"+row.token, func(t *testing.T) {
 				t.Parallel()
 				w := newWorld(t)
-				server := rpctest.ServeHTTP(t, w.handlers.ConnectMux(guard.option(w.Authorizer)))
+				server := rpctest.ServeHTTP(t, w.Handlers.ConnectMux(guard.option(w.Authorizer)))
 				inTurn(t, func(t *testing.T, over protocol, method string) {
-					w.verifier.asked.Store(0)
-					w.log.logged.Store(0)
-					before := w.handlers.Ran()
+					w.Verifier.Asked.Store(0)
+					w.Log.Logged.Store(0)
+					before := w.Handlers.Ran()
 					got := call(t, server, rpctest.GuardedService, method, row.token, over.option)
 					if got.code() != row.want {
 						t.Errorf("RPC-2: got %v, want %v", got.err, row.want)
@@ -75,11 +75,11 @@ func TestGuards(t *testing.T) {
 					if status := httpStatus(over, method, row.http); got.status != status {
 						t.Errorf("RPC-4: HTTP status is %d, want %d", got.status, status)
 					}
-					if w.verifier.asked.Load() != row.asked {
-						t.Errorf("the verifier was asked %d times, want %d", w.verifier.asked.Load(), row.asked)
+					if w.Verifier.Asked.Load() != row.asked {
+						t.Errorf("the verifier was asked %d times, want %d", w.Verifier.Asked.Load(), row.asked)
 					}
-					if denied := row.want != 0; w.log.logged.Load() != one(denied) || w.handlers.Ran()-before != int(1-one(denied)) {
-						t.Errorf("SEED-1, RPC-1: logged %d times, the handler ran %d times", w.log.logged.Load(), w.handlers.Ran()-before)
+					if denied := row.want != 0; w.Log.Logged.Load() != one(denied) || w.Handlers.Ran()-before != int(1-one(denied)) {
+						t.Errorf("SEED-1, RPC-1: logged %d times, the handler ran %d times", w.Log.Logged.Load(), w.Handlers.Ran()-before)
 					}
 					checkRefusal(t, got)
 				})
@@ -143,7 +143,7 @@ func TestLeadingHeader(t *testing.T) {
 		t.Run(guard.name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
-			server := rpctest.ServeHTTP(t, w.handlers.ConnectMux(guard.option(w.Authorizer)))
+			server := rpctest.ServeHTTP(t, w.Handlers.ConnectMux(guard.option(w.Authorizer)))
 			each(t, func(t *testing.T, over protocol, method string) {
 				got := call(t, server, rpctest.GuardedService, method, "", over.option)
 				if got.err == nil {
@@ -176,7 +176,7 @@ func TestOuterInterceptor(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
 			watch := new(watcher)
-			server := rpctest.ServeHTTP(t, w.handlers.ConnectMux(connect.WithInterceptors(watch, connectauth.NewInterceptor(w.Authorizer))))
+			server := rpctest.ServeHTTP(t, w.Handlers.ConnectMux(connect.WithInterceptors(watch, connectauth.NewInterceptor(w.Authorizer))))
 			call(t, server, rpctest.GuardedService, method, tokenBad)
 			seen := watch.errors()
 			if len(seen) != 1 {
@@ -200,7 +200,7 @@ func TestVerifierPanics(t *testing.T) {
 		t.Run(guard.name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
-			server := rpctest.ServeHTTP(t, w.handlers.ConnectMux(guard.option(w.Authorizer)))
+			server := rpctest.ServeHTTP(t, w.Handlers.ConnectMux(guard.option(w.Authorizer)))
 			each(t, func(t *testing.T, over protocol, method string) {
 				if got := call(t, server, rpctest.GuardedService, method, tokenPanic, over.option); got.code() != connect.CodeInternal {
 					t.Errorf("got %v", got.err)
@@ -218,7 +218,7 @@ func TestVerifierPanics(t *testing.T) {
 func TestClientSide(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	server := rpctest.ServeHTTP(t, w.handlers.ConnectMux())
+	server := rpctest.ServeHTTP(t, w.Handlers.ConnectMux())
 	each(t, func(t *testing.T, over protocol, method string) {
 		mistaken := connect.WithInterceptors(connectauth.NewInterceptor(w.Authorizer))
 		if got := call(t, server, rpctest.GuardedService, method, "", over.option, mistaken); got.err != nil {

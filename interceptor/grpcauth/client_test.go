@@ -19,7 +19,7 @@ import (
 func TestDialOptions(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	address := rpctest.ServeGRPC(t, w.handlers.GRPCServer(grpcauth.ServerOptions(w.Authorizer)...))
+	address := rpctest.ServeGRPC(t, w.Handlers.GRPCServer(grpcauth.ServerOptions(w.Authorizer)...))
 	conn, plain := rpctest.DialGRPC(t, address, grpcauth.DialOptions()...), rpctest.DialGRPC(t, address)
 	for token, want := range map[string]interceptor.Kind{
 		"":           interceptor.KindNoCredentials,
@@ -55,8 +55,8 @@ func TestDialOptions(t *testing.T) {
 func TestDialOptionsElsewhere(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	guarded := rpctest.DialGRPC(t, rpctest.ServeGRPC(t, w.handlers.GRPCServer(grpcauth.ServerOptions(w.Authorizer)...)), grpcauth.DialOptions()...)
-	open := rpctest.DialGRPC(t, rpctest.ServeGRPC(t, w.handlers.GRPCServer()), grpcauth.DialOptions()...)
+	guarded := rpctest.DialGRPC(t, rpctest.ServeGRPC(t, w.Handlers.GRPCServer(grpcauth.ServerOptions(w.Authorizer)...)), grpcauth.DialOptions()...)
+	open := rpctest.DialGRPC(t, rpctest.ServeGRPC(t, w.Handlers.GRPCServer()), grpcauth.DialOptions()...)
 	each(t, func(t *testing.T, method string) {
 		for _, row := range []struct {
 			conn           *grpc.ClientConn
@@ -83,7 +83,7 @@ func TestDialOptionsElsewhere(t *testing.T) {
 func TestDialOptionsNoStream(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	conn := rpctest.DialGRPC(t, rpctest.ServeGRPC(t, w.handlers.GRPCServer()), grpcauth.DialOptions()...)
+	conn := rpctest.DialGRPC(t, rpctest.ServeGRPC(t, w.Handlers.GRPCServer()), grpcauth.DialOptions()...)
 	recorded := new(recorder.Recorder)
 	ctx, cancel := context.WithCancel(recorder.NewContext(t.Context(), recorded))
 	cancel()

@@ -2,12 +2,7 @@ package grpcauth_test
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"log/slog"
-	"sync/atomic"
 	"testing"
-	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -20,57 +15,18 @@ import (
 )
 
 const (
-	resource    = "https://api.example.com"
-	metadataURL = resource + "/.well-known/oauth-protected-resource"
+	resource    = rpctest.Resource
+	metadataURL = rpctest.MetadataURL
+	secret      = rpctest.Secret
 
-	// secret is in every error of the verifier: it must not leave the process
-	// (RPC-7).
-	secret = "kid-4711"
+	tokenGood   = rpctest.TokenGood
+	tokenRead   = rpctest.TokenRead
+	tokenBad    = rpctest.TokenBad
+	tokenDown   = rpctest.TokenDown
+	tokenOdd    = rpctest.TokenOdd
+	tokenPanic  = rpctest.TokenPanic
+	tokenNobody = rpctest.TokenNobody
 )
-
-// The tokens that the verifier knows.
-const (
-	tokenGood   = "good"    // grants all that is asked for
-	tokenRead   = "read"    // grants less
-	tokenBad    = "bad"     // is the caller's fault
-	tokenDown   = "down"    // cannot be judged
-	tokenOdd    = "odd"     // fails with an error that keeps to no sentinel
-	tokenPanic  = "panic"   // makes the verifier panic
-	tokenNobody = "nothing" // makes the verifier return neither facts nor error
-)
-
-// fakeVerifier judges tokens by their name.
-type fakeVerifier struct {
-	asked atomic.Int64
-	// lifetime is how long a token is good for, counted from when it is
-	// verified. Zero is for ever.
-	lifetime time.Duration
-}
-
-func (v *fakeVerifier) VerifyToken(_ context.Context, token string) (*interceptor.TokenInfo, error) {
-	v.asked.Add(1)
-	info := &interceptor.TokenInfo{Subject: "ada", Audience: []string{resource}, Scopes: []string{rpctest.ScopeWrite}}
-	if v.lifetime != 0 {
-		info.Expiry = time.Now().Add(v.lifetime)
-	}
-	switch token {
-	case tokenGood:
-		return info, nil
-	case tokenRead:
-		info.Scopes = []string{rpctest.ScopeRead}
-		return info, nil
-	case tokenDown:
-		return nil, fmt.Errorf("%w: %s", interceptor.ErrUnavailable, secret)
-	case tokenOdd:
-		return nil, errors.New(secret)
-	case tokenPanic:
-		panic(secret)
-	case tokenNobody:
-		return nil, nil //nolint:nilnil // The bug that is meant.
-	default:
-		return nil, fmt.Errorf("%w: %s", interceptor.ErrInvalidToken, secret)
-	}
-}
 
 // knownToken is a verifier that has seen the token before.
 type knownToken struct{ info *interceptor.TokenInfo }
@@ -79,49 +35,18 @@ func (v knownToken) VerifyToken(context.Context, string) (*interceptor.TokenInfo
 	return v.info, nil
 }
 
-// records counts what is logged.
-type records struct{ logged atomic.Int64 }
-
-func (r *records) Enabled(context.Context, slog.Level) bool { return true }
-func (r *records) WithAttrs([]slog.Attr) slog.Handler       { return r }
-func (r *records) WithGroup(string) slog.Handler            { return r }
-func (r *records) Handle(context.Context, slog.Record) error {
-	r.logged.Add(1)
-	return nil
-}
-
 // world is an Authorizer and all that it uses.
-type world struct {
-	*interceptor.Authorizer
-
-	verifier fakeVerifier
-	log      records
-	handlers rpctest.Handlers
-}
+type world struct{ *rpctest.World }
 
 func newWorld(tb testing.TB, change ...func(*interceptor.Config)) *world {
 	tb.Helper()
-	w := new(world)
-	cfg := interceptor.Config{
-		Resources: []interceptor.Resource{{Identifier: resource, AuthorizationServers: []string{"https://login.example.com"}}},
-		Policy:    rpctest.Policy(),
-		Verifier:  &w.verifier,
-		Logger:    slog.New(&w.log),
-	}
-	for _, f := range change {
-		f(&cfg)
-	}
-	var err error
-	if w.Authorizer, err = interceptor.New(cfg); err != nil {
-		tb.Fatal(err)
-	}
-	return w
+	return &world{rpctest.NewWorld(tb, change...)}
 }
 
 // serve serves with options, and connects to it.
 func (w *world) serve(tb testing.TB, options ...grpc.ServerOption) *grpc.ClientConn {
 	tb.Helper()
-	return rpctest.DialGRPC(tb, rpctest.ServeGRPC(tb, w.handlers.GRPCServer(options...)))
+	return rpctest.DialGRPC(tb, rpctest.ServeGRPC(tb, w.Handlers.GRPCServer(options...)))
 }
 
 // each runs test for every kind of stream.

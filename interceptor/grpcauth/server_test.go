@@ -34,7 +34,7 @@ var servers = []server{
 	}},
 	{"net/http", func(t *testing.T, w *world, options ...grpc.ServerOption) *grpc.ClientConn {
 		t.Helper()
-		url := rpctest.ServeHTTP(t, w.handlers.GRPCServer(options...))
+		url := rpctest.ServeHTTP(t, w.Handlers.GRPCServer(options...))
 		return rpctest.DialGRPC(t, strings.TrimPrefix(url, "http://"))
 	}},
 }
@@ -70,15 +70,15 @@ func TestServerOptions(t *testing.T) {
 				w := newWorld(t)
 				conn := server.serve(t, w, grpcauth.ServerOptions(w.Authorizer)...)
 				for _, method := range rpctest.Kinds {
-					w.verifier.asked.Store(0)
-					w.log.logged.Store(0)
-					before := w.handlers.Ran()
+					w.Verifier.Asked.Store(0)
+					w.Log.Logged.Store(0)
+					before := w.Handlers.Ran()
 					got := call(t.Context(), conn, row.service, method, row.token)
 					checkCode(t, got, row.want)
 					denied := row.want != codes.OK
-					if w.handlers.Ran()-before != int(one(!denied)) || w.log.logged.Load() != one(denied) || w.verifier.asked.Load() != row.asked {
+					if w.Handlers.Ran()-before != int(one(!denied)) || w.Log.Logged.Load() != one(denied) || w.Verifier.Asked.Load() != row.asked {
 						t.Errorf("RPC-1, SEED-1: "+method+": the handler ran %d times, logged %d times, the verifier was asked %d times",
-							w.handlers.Ran()-before, w.log.logged.Load(), w.verifier.asked.Load())
+							w.Handlers.Ran()-before, w.Log.Logged.Load(), w.Verifier.Asked.Load())
 					}
 					checkRefusal(t, got, row.service, row.challenged)
 				}
@@ -243,7 +243,7 @@ func TestProcedureSyntax(t *testing.T) {
 		strings.Replace(public, rpctest.PublicService, strings.ToLower(rpctest.PublicService), 1), public + "?x", public + " ",
 	} {
 		err := conn.Invoke(t.Context(), procedure, &rpctest.Message{}, &rpctest.Message{})
-		if err == nil || w.handlers.Ran() != 0 {
+		if err == nil || w.Handlers.Ran() != 0 {
 			t.Errorf("RPC-5: %q was let in", procedure)
 		}
 	}

@@ -68,7 +68,7 @@ func TestStreamOutlivesToken(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
-			w.verifier.lifetime = row.lifetime
+			w.Verifier.Lifetime = row.lifetime
 			stream := openBidi(t.Context(), t, w, row.handler)
 			if err := stream.SendMsg(&rpctest.Message{Value: "hello"}); err != nil && !errors.Is(err, io.EOF) {
 				t.Fatal(err)
@@ -86,7 +86,7 @@ func TestStreamOutlivesToken(t *testing.T) {
 			if header, _ := stream.Header(); len(header.Get("www-authenticate")) != 1 {
 				t.Errorf("RPC-3: the header was not sent yet, and holds %v", header)
 			}
-			if n := w.log.logged.Load(); n != 1 {
+			if n := w.Log.Logged.Load(); n != 1 {
 				t.Errorf("SEED-1: logged %d times", n)
 			}
 		})
@@ -98,7 +98,7 @@ func TestStreamOutlivesToken(t *testing.T) {
 func TestMessageAfterExpiry(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.verifier.lifetime = 200 * time.Millisecond
+	w.Verifier.Lifetime = 200 * time.Millisecond
 	opened, delivered := make(chan context.Context, 1), make(chan string, 1)
 	stream := openBidi(t.Context(), t, w, func(_ any, stream grpc.ServerStream) error {
 		opened <- stream.Context()
@@ -127,7 +127,7 @@ func TestMessageAfterExpiry(t *testing.T) {
 func TestExpiryIsLoggedOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.verifier.lifetime = -time.Second
+	w.Verifier.Lifetime = -time.Second
 	stream := openBidi(t.Context(), t, w, func(_ any, stream grpc.ServerStream) error {
 		var hoping sync.WaitGroup
 		hoping.Go(func() {
@@ -154,7 +154,7 @@ func TestExpiryIsLoggedOnce(t *testing.T) {
 	if header, _ := stream.Header(); len(header.Get("www-authenticate")) != 1 {
 		t.Errorf("RPC-3: the header holds %v", header)
 	}
-	if n := w.log.logged.Load(); n != 1 {
+	if n := w.Log.Logged.Load(); n != 1 {
 		t.Errorf("SEED-1: logged %d times", n)
 	}
 }
@@ -165,7 +165,7 @@ func TestStreamWithinToken(t *testing.T) {
 	t.Parallel()
 	for _, lifetime := range []time.Duration{0, time.Hour} {
 		w := newWorld(t)
-		w.verifier.lifetime = lifetime
+		w.Verifier.Lifetime = lifetime
 		conn := w.serve(t, grpcauth.ServerOptions(w.Authorizer)...)
 		for _, method := range rpctest.Kinds {
 			if got := call(t.Context(), conn, rpctest.GuardedService, method, tokenGood); got.message != "hello from ada" {

@@ -41,8 +41,7 @@ func FromWire(code uint32, detail *drawbridgev1.Challenge) *ChallengeError {
 	if _, reason := parseIdentifier(detail.GetResourceMetadata()); reason == "" && len(detail.GetResourceMetadata()) <= maxWireURL {
 		e.Challenge.ResourceMetadata = detail.GetResourceMetadata()
 	}
-	if detail.GetError() != "" {
-		e.Challenge.Error = wireError(kind, detail.GetError())
+	if e.Challenge.Error = wireError(kind, detail.GetError()); e.Challenge.Error != "" {
 		e.Challenge.ErrorDescription = wireSentence(kind, detail.GetErrorDescription())
 	}
 	if detail != nil && detail.MaxAge != nil {
@@ -69,8 +68,8 @@ func kindOnWire(code uint32, detail *drawbridgev1.Challenge) Kind {
 	return KindInternal
 }
 
-// wireError returns an OAuth error code as it is if it looks like one. There
-// are more of them than the kinds know, such as those of RFC 9470.
+// wireError returns an OAuth error code as it is if it looks like one, or is
+// empty. There are more of them than the kinds know, such as those of RFC 9470.
 func wireError(kind Kind, code string) string {
 	odd := func(r rune) bool { return r != '_' && (r < 'a' || r > 'z') }
 	if len(code) > maxWireValue || strings.ContainsFunc(code, odd) {

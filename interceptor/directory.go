@@ -124,26 +124,30 @@ func (d *directory) resourceAt(host, path string) *resource {
 // several sites to choose from: guessed wrong, a token for one would open the
 // other.
 func (d *directory) pick(host string, fits func(*resource) bool) *resource {
-	var sameName, first *resource
+	var first *resource
 	sites := false
-	name, _ := splitHost(host)
 	for _, r := range d.resources {
 		switch {
 		case !fits(r):
-			continue
 		case !d.usesHost || r.at(host) != (hostDoors{}):
 			return r
 		case first == nil:
 			first = r
-		case r.site != first.site:
-			sites = true
-		}
-		if sameName == nil && slices.Contains(r.names, name) {
-			sameName = r
+		default:
+			sites = sites || r.site != first.site
 		}
 	}
-	if sameName != nil || sites {
-		return sameName
+	if first == nil {
+		return nil
+	}
+	name, _ := splitHost(host)
+	for _, r := range d.resources {
+		if fits(r) && slices.Contains(r.names, name) {
+			return r
+		}
+	}
+	if sites {
+		return nil
 	}
 	return first
 }

@@ -26,7 +26,6 @@ type responseWriter struct {
 	decided  bool // whose answer it is
 	replaced bool // it is ours, and what the handler writes goes nowhere
 	settled  bool // nothing is kept back any longer
-	finished bool // the handler has returned, and nothing may be written
 
 	early      []byte // what the handler wrote first, while it is kept back
 	earlyFlush bool
@@ -101,9 +100,8 @@ func (w *responseWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 func (w *responseWriter) finish(returned bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.finished = true
 	if !returned {
-		w.early = nil
+		w.early, w.settled = nil, true
 		return
 	}
 	w.letGo()
@@ -113,13 +111,11 @@ func (w *responseWriter) finish(returned bool) {
 }
 
 // release is called when nothing needs to be kept back any longer, from
-// whichever goroutine found that out.
+// whichever goroutine found that out. After finish there is nothing left.
 func (w *responseWriter) release() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if !w.finished {
-		w.letGo()
-	}
+	w.letGo()
 }
 
 // letGo writes what was kept back, unless the answer is ours.

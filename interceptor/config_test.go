@@ -185,6 +185,7 @@ func TestConfigFaults(t *testing.T) {
 			c.Resources[0].Aliases = []string{"https://a.example/", "https://a.example/mcp"}
 		}, `Resources[0].Aliases[1]: "https://a.example/mcp" has a path; an alias is a scheme and a host`},
 		{"SEED-6 an alias that is http", func(c *interceptor.Config) { c.Resources[0].Aliases = []string{"http://a.example"} }, `Resources[0].Aliases[0]: "http://a.example" is http; only https protects a token (http is allowed on loopback)`},
+		{"RPC-6 a verifier that is a nil pointer", func(c *interceptor.Config) { c.Verifier = (*known)(nil) }, `Verifier: is required`},
 		{"an alias that is a host", func(c *interceptor.Config) { c.Resources[0].Aliases = []string{"a.example"} }, `Resources[0].Aliases[0]: "a.example" is not an absolute URL such as https://api.example.com`},
 		{"R8725-3.9 an empty audience", func(c *interceptor.Config) { c.Resources[0].Audiences = []string{"x", ""} }, "Resources[0].Audiences[1]: is empty"},
 		{"documentation that is no URL", func(c *interceptor.Config) { c.Resources[0].Documentation = "see below" }, `Resources[0].Documentation: "see below" is not a URL`},

@@ -25,7 +25,7 @@ func (a *Authorizer) report(ctx context.Context, name string, denial *ChallengeE
 	}
 	attrs := []slog.Attr{
 		slog.String("service", denial.Challenge.Realm),
-		slog.String("procedure", clip(name)),
+		slog.String("procedure", clip(name, 256)),
 		slog.Int("status", denial.Kind.HTTPStatus()),
 		slog.String("reason", denial.Kind.String()),
 	}
@@ -61,12 +61,11 @@ func causeOf(denial *ChallengeError) (attrs []slog.Attr) {
 		!errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
 		err = errors.Join(err, errUnclassified)
 	}
-	return append(attrs, slog.String("cause", err.Error()))
+	return append(attrs, slog.String("cause", clip(err.Error(), 1024)))
 }
 
 // clip bounds what a caller can write into a log.
-func clip(s string) string {
-	const longest = 256
+func clip(s string, longest int) string {
 	if len(s) <= longest {
 		return s
 	}

@@ -28,7 +28,6 @@ func (g *Guard) Middleware() mcp.Middleware {
 			current := g.current(req)
 			if current != nil {
 				ctx = recorder.NewContext(interceptor.WithCallerOf(ctx, current.ctx), current.recorder)
-				defer current.recorder.Release()
 			} else {
 				// What ctx carries is another request's, that opened the session.
 				ctx = recorder.NewContext(interceptor.WithCallerOf(ctx, context.Background()), nil)
@@ -41,6 +40,9 @@ func (g *Guard) Middleware() mcp.Middleware {
 				ctx = authorized
 			}
 			if current != nil {
+				// Only now: the answer to a denied call goes out with the write of
+				// its error, when go-sdk has freed the id that a client which steps
+				// up sends again.
 				current.recorder.Release()
 			}
 			return next(ctx, method, req)

@@ -222,3 +222,76 @@ func TestMiddlewareBeforeTheGuard(t *testing.T) {
 		})
 	}
 }
+
+// TestSameIDAgain: a client that steps up sends its call again under the same id,
+// at once, and the server is done with the first one when it has answered.
+func TestSameIDAgain(t *testing.T) {
+	t.Parallel()
+	eachMode(t, func(t *testing.T, m mode) {
+		e := newEndpoint(t, m, policy.Rule{Authenticated: true})
+		weak, strong := e.mint("read"), e.mint("read write")
+		session := e.open(t, m, weak)
+		for range 150 {
+			if got := e.post(t, e.url, weak, session, callTool("alter")); got.status != http.StatusForbidden {
+				t.Fatalf("%+v, want 403", got)
+			}
+			if got := e.post(t, e.url, strong, session, callTool("alter")); got.status != http.StatusOK {
+				t.Fatalf("%+v, want 200", got)
+			}
+		}
+	})
+}
+
+// TestUnlistedToolIsLogged: a tool that was forgotten shows in the log, whatever
+// length of name a caller makes up (SEED-1).
+func TestUnlistedToolIsLogged(t *testing.T) {
+	t.Parallel()
+	var log strings.Builder
+	authorizer, err := interceptor.New(interceptor.Config{
+		Resources: []interceptor.Resource{{Identifier: resource, AuthorizationServers: []string{"https://issuer.example.com"}}},
+		Policy: policy.Policy{Services: map[string]policy.Service{
+			rpctest.GuardedService: {Rule: policy.Rule{Authenticated: true}},
+		}},
+		Verifier: fading{lifetime: time.Hour},
+		Logger:   slog.New(slog.NewTextHandler(&log, nil)),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := mcp.NewServer(&mcp.Implementation{Name: "test", Version: "1"}, nil)
+	e := &endpoint{}
+	e.url = rpctest.ServeHTTP(t, newGuard(t, authorizer).Handler(server, &mcp.StreamableHTTPOptions{Stateless: true, JSONResponse: true})) + "/mcp"
+	e.post(t, e.url, "any", "", callTool("forgotten"))
+	if got := log.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got, `no entry for the tool \"forgotten\"`) || !strings.Contains(got, "status=404") {
+		t.Errorf("SEED-1: logged %q", got)
+	}
+	log.Reset()
+	e.post(t, e.url, "any", "", callTool(strings.Repeat("x", 1<<20)))
+	if got := log.String(); strings.Count(got, "\n") != 1 || len(got) > 2048 {
+		t.Errorf("SEED-1: logged %d bytes", len(got))
+	}
+}
+
+// TestExpiresAtTheDoor: a token that expires just after it was verified is no
+// reason for go-sdk to answer a 401 without a challenge (R9110-11.d).
+func TestExpiresAtTheDoor(t *testing.T) {
+	t.Parallel()
+	authorizer, err := interceptor.New(interceptor.Config{
+		Resources: []interceptor.Resource{{Identifier: resource, AuthorizationServers: []string{"https://issuer.example.com"}}},
+		Policy: policy.Policy{Services: map[string]policy.Service{
+			rpctest.GuardedService: {Rule: policy.Rule{Authenticated: true}},
+		}},
+		Verifier: fading{lifetime: -time.Minute},
+		Logger:   slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := mcp.NewServer(&mcp.Implementation{Name: "test", Version: "1"}, nil)
+	e := &endpoint{}
+	e.url = rpctest.ServeHTTP(t, newGuard(t, authorizer).Handler(server, &mcp.StreamableHTTPOptions{Stateless: true, JSONResponse: true})) + "/mcp"
+	got := e.post(t, e.url, "any", "", callTool("look"))
+	if got.status == http.StatusUnauthorized && got.header.Get("Www-Authenticate") == "" {
+		t.Errorf("R9110-11.d: %+v", got)
+	}
+}

@@ -29,7 +29,7 @@ func NotFoundHandler(a *interceptor.Authorizer) http.Handler {
 		req := interceptor.HTTPRequest("", r)
 		req.Procedure = r.URL.Path
 		refusal := connect.NewError(connect.CodeUnimplemented, errors.New("no such service or method"))
-		if _, err := a.AuthorizeContext(r.Context(), req); err != nil {
+		if _, err := a.Authorize(r.Context(), req); err != nil {
 			var denial *interceptor.ChallengeError
 			refusal, denial = refuse(r.Context(), err, req.Procedure)
 			if denial.Kind.Challenges() {

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/drawbridge-rpc/drawbridge/httpbridge"
+	"github.com/drawbridge-rpc/drawbridge/interceptor"
 	"github.com/drawbridge-rpc/drawbridge/internal/recorder"
 	"github.com/drawbridge-rpc/drawbridge/internal/rpctest"
 )
@@ -258,5 +259,23 @@ func TestReleaseAnywhere(t *testing.T) {
 	late.Wait()
 	if n := held.Load(); n == 0 || n > 128 {
 		t.Errorf("the predicates were asked %d times for 128 answers", n)
+	}
+}
+
+// TestHoldBehindInformational: an informational status is no answer, and what is
+// written first after it is kept back.
+func TestHoldBehindInformational(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, httpbridge.Options{})
+	denied := &interceptor.ChallengeError{Kind: interceptor.KindInsufficientScope}
+	server := rpctest.ServeHTTP(t, w.Handler(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		recorded := recorder.FromContext(r.Context())
+		recorded.Hold(func([]byte) bool { return true })
+		rw.WriteHeader(http.StatusEarlyHints)
+		_, _ = io.WriteString(rw, "early")
+		recorded.Deny(denied, denied)
+	})))
+	if got := send(t, http.MethodPost, server+"/mcp", nil); got.status != http.StatusForbidden {
+		t.Errorf("got %+v", got)
 	}
 }

@@ -295,3 +295,33 @@ func TestExpiresAtTheDoor(t *testing.T) {
 		t.Errorf("R9110-11.d: %+v", got)
 	}
 }
+
+// TestAnsweredWhenDone: the answer to a denied call is not sent while the server
+// still has the call in flight, also where it had begun to write.
+func TestAnsweredWhenDone(t *testing.T) {
+	t.Parallel()
+	issuer := authtest.NewIssuer(t)
+	server := mcp.NewServer(&mcp.Implementation{Name: "test", Version: "1"}, nil)
+	handler := newGuard(t, newAuthorizer(t, issuer, policy.Rule{Authenticated: true})).
+		Handler(server, &mcp.StreamableHTTPOptions{EventStore: mcp.NewMemoryEventStore(nil)})
+	answered := make(chan struct{})
+	server.AddReceivingMiddleware(func(next mcp.MethodHandler) mcp.MethodHandler {
+		return func(ctx context.Context, method string, req mcp.Request) (mcp.Result, error) {
+			result, err := next(ctx, method, req)
+			if method == "tools/call" {
+				select {
+				case <-answered:
+					t.Error("the client was answered while its call was in flight")
+				case <-time.After(200 * time.Millisecond): // long enough for an answer on loopback
+				}
+			}
+			return result, err
+		}
+	})
+	e := &endpoint{issuer: issuer, url: rpctest.ServeHTTP(t, handler) + "/mcp"}
+	session := e.open(t, modes[4], e.mint("none"))
+	if got := e.post(t, e.url, e.mint("none"), session, callTool("look")); got.status != http.StatusForbidden {
+		t.Errorf("%+v, want 403", got)
+	}
+	close(answered)
+}

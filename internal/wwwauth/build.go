@@ -5,7 +5,7 @@ import (
 	"unicode/utf8"
 )
 
-// typicalLength is room for a Bearer challenge with all parameters of RFC 6750
+// typicalLength has room for a Bearer challenge with all parameters of RFC 6750
 // and a metadata URL, so that [Challenge.String] allocates only its result.
 const typicalLength = 512
 
@@ -15,20 +15,20 @@ func (c Challenge) String() string {
 	return string(Append(buf[:0], c))
 }
 
-// Append appends the challenge to dst in the form of a WWW-Authenticate field
-// value and returns the extended slice.
+// Append appends the challenge to dst as the value of a WWW-Authenticate field,
+// and returns the extended slice.
 //
 // The result is safe to send whatever c holds:
 //   - Every value is a quoted-string. RFC 9110 §11.5 requires that of realm,
 //     and RFC 6750 §3 and RFC 9470 §3 show no other form.
 //   - Characters that a value may not hold are replaced as in
-//     [CleanDescription]; `"` and `\` of other parameters than those of OAuth
-//     are escaped, for quoted-pair is the only escape there is (RFC 9110
-//     §5.6.4).
-//   - Of parameters with the same name the first is written (RFC 9110 §11.2).
-//   - Left out is what has no form: a parameter whose name is not a token or
-//     whose value is empty, and a Token68 that is malformed or stands beside
-//     parameters. If Scheme is not a token, nothing is appended at all.
+//     [CleanDescription]. In parameters other than those of OAuth, `"` and `\`
+//     are escaped as quoted-pairs (RFC 9110 §5.6.4).
+//   - Of several parameters with one name, the first is written (RFC 9110
+//     §11.2).
+//   - A parameter is left out if its name is not a token or its value is empty,
+//     and a Token68 if it is malformed or there are parameters. Nothing is
+//     appended if Scheme is not a token.
 func Append(dst []byte, c Challenge) []byte {
 	if !isToken(c.Scheme) {
 		return dst
@@ -52,13 +52,13 @@ func Append(dst []byte, c Challenge) []byte {
 	return dst
 }
 
-// isWritten reports whether the parameter has a form in a header. An empty
-// value says nothing, and common clients refuse the whole challenge over it.
+// isWritten reports whether a parameter can be written. An empty value carries
+// no information, and common clients reject the whole challenge because of it.
 func isWritten(p Param) bool {
 	return isToken(p.Name) && p.Value != ""
 }
 
-// isRepeated reports whether a parameter before the i-th takes its name.
+// isRepeated reports whether a parameter before the i-th has the same name.
 func isRepeated(params []Param, i int) bool {
 	for _, earlier := range params[:i] {
 		if strings.EqualFold(earlier.Name, params[i].Name) && isWritten(earlier) {
@@ -68,9 +68,8 @@ func isRepeated(params []Param, i int) bool {
 	return false
 }
 
-// isOAuthText reports whether RFC 6750 §3 narrows the characters of the
-// parameter, so that it can hold neither a quote nor a backslash, escaped or
-// not.
+// isOAuthText reports whether RFC 6750 §3 restricts the characters of a
+// parameter, which then holds neither quotes nor backslashes, escaped or not.
 func isOAuthText(name string) bool {
 	for _, narrowed := range [...]string{"error", "error_description", "error_uri", "scope"} {
 		if strings.EqualFold(name, narrowed) {
@@ -80,8 +79,8 @@ func isOAuthText(name string) bool {
 	return false
 }
 
-// appendQuoted appends value as a quoted-string (RFC 9110 §5.6.4). Nearly every
-// value is plain from end to end and is copied at once.
+// appendQuoted appends value as a quoted-string (RFC 9110 §5.6.4). Most values
+// consist of plain characters, and are copied at once.
 func appendQuoted(dst []byte, value string, oauthText bool) []byte {
 	dst = append(dst, '"')
 	plain := prefixLen(value, isPlain)

@@ -4,12 +4,12 @@ import "strings"
 
 // CleanDescription replaces every character that RFC 6750 §3 does not allow in
 // error and error_description (%x20-21 / %x23-5B / %x5D-7E), so that the same
-// text can stand in a header and in a JSON body: a quote becomes an apostrophe,
-// a control character a space, anything else a question mark. Escaping is no
-// way out, because the set excludes the characters themselves, not their
-// spelling.
+// text fits a header and a JSON body. A quote becomes an apostrophe, a control
+// character a space, and any other character a question mark. Escaping does not
+// help, because the set excludes the characters, not only their unescaped form.
 //
-// A string that needs no replacement is returned as it is, without allocation.
+// CleanDescription returns a string that needs no replacement unchanged, without
+// allocating.
 func CleanDescription(s string) string {
 	return strings.Map(cleanOAuthText, s)
 }
@@ -39,8 +39,8 @@ func cleanOAuthText(r rune) rune {
 }
 
 // cleanText maps r to itself or to its replacement in visible ASCII and space.
-// RFC 9110 §5.6.4 would allow tabs and bytes above ASCII in a quoted-string,
-// but not every client reads them, and nothing that is sent needs them.
+// RFC 9110 §5.6.4 allows tabs and bytes above ASCII in a quoted-string, but some
+// clients do not.
 func cleanText(r rune) rune {
 	switch {
 	case r < ' ' || r == 0x7F:
@@ -62,8 +62,8 @@ func isToken68(s string) bool {
 	return s != "" && token68Len(s) == len(s)
 }
 
-// token68Len returns the length of the token68 at the start of s, 0 if there is
-// none: one or more characters, then padding.
+// token68Len returns the length of the token68 at the start of s, one or more
+// characters and then padding, or 0.
 func token68Len(s string) int {
 	n := prefixLen(s, isToken68Char)
 	if n == 0 {
@@ -72,8 +72,8 @@ func token68Len(s string) int {
 	return n + prefixLen(s[n:], func(c byte) bool { return c == '=' })
 }
 
-// prefixLen returns the length of the longest prefix of s that consists of
-// characters of the set.
+// prefixLen returns the length of the longest prefix of s whose characters are
+// all in the set.
 func prefixLen(s string, set func(byte) bool) int {
 	for i := range len(s) {
 		if !set(s[i]) {
@@ -95,13 +95,13 @@ func isAlphanumeric(c byte) bool {
 	return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
 }
 
-// isQuotable reports whether c may stand in a quoted-string, escaped where it
-// has to be (RFC 9110 §5.6.4).
+// isQuotable reports whether a quoted-string may contain c, escaped if necessary
+// (RFC 9110 §5.6.4).
 func isQuotable(c byte) bool {
 	return c == '\t' || ' ' <= c && c != 0x7F
 }
 
-// isPlain reports whether c stands for itself in every value that is built.
+// isPlain reports whether every parameter may contain c unescaped.
 func isPlain(c byte) bool {
 	return ' ' <= c && c <= '~' && c != '"' && c != '\\'
 }

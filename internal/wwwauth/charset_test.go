@@ -28,7 +28,7 @@ func TestCleanDescription(t *testing.T) {
 	}
 }
 
-// Every byte, against the ranges as RFC 6750 §3 spells them.
+// TestCharactersOfRFC6750 checks every byte against the ranges of RFC 6750 §3.
 func TestCharactersOfRFC6750(t *testing.T) {
 	t.Parallel()
 	for i := range 0x100 {
@@ -69,8 +69,8 @@ func TestValidScopeToken(t *testing.T) {
 	}
 }
 
-// clean is what remains of a parameter value in a header: an independent
-// statement of what Append promises.
+// clean returns the value of a parameter as Append promises to write it. It is
+// implemented independently of Append.
 func clean(name, value string) string {
 	switch strings.ToLower(name) {
 	case "error", "error_description", "error_uri", "scope":

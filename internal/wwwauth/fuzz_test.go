@@ -9,8 +9,8 @@ import (
 	"github.com/drawbridge-rpc/drawbridge/internal/wwwauth"
 )
 
-// FuzzParseBuildParse: what was parsed can be built, and says the same when it
-// is parsed again.
+// FuzzParseBuildParse: parsed challenges can be built, and are the same when they
+// are parsed again.
 func FuzzParseBuildParse(f *testing.F) {
 	for _, v := range parseVectors(f) {
 		f.Add(strings.Join(v.Values, "\n"))
@@ -33,8 +33,8 @@ func FuzzParseBuildParse(f *testing.F) {
 	})
 }
 
-// FuzzBuildParse: whatever is built can be sent, and is parsed as what it was
-// built from, after cleaning.
+// FuzzBuildParse: whatever is built can be sent, and is parsed as the challenge
+// that it was built from, after cleaning.
 func FuzzBuildParse(f *testing.F) {
 	for _, v := range buildVectors(f) {
 		params := slices.Concat(v.Challenge.Params, make([][2]string, 2))
@@ -56,7 +56,7 @@ func FuzzBuildParse(f *testing.F) {
 	})
 }
 
-// written is the part of c that has a form in a header.
+// written returns the part of c that is written to a header.
 func written(c wwwauth.Challenge) wwwauth.Challenge {
 	w := wwwauth.Challenge{Scheme: c.Scheme}
 	for _, p := range c.Params {

@@ -11,8 +11,8 @@ import (
 	"github.com/drawbridge-rpc/drawbridge/internal/wwwauth"
 )
 
-// The clients of the MCP go-sdk read challenges with oauthex. It has to
-// understand everything that we build in the same way as we do.
+// TestGoSDKAgrees: package oauthex, with which clients of the MCP go-sdk parse
+// challenges, parses everything that we build as we do.
 func TestGoSDKAgrees(t *testing.T) {
 	t.Parallel()
 	for _, v := range buildVectors(t) {
@@ -27,7 +27,7 @@ func TestGoSDKAgrees(t *testing.T) {
 	}
 }
 
-// FuzzGoSDKAgrees is the same for arbitrary challenges, two of them in a value.
+// FuzzGoSDKAgrees does the same with arbitrary challenges, two of them in a value.
 func FuzzGoSDKAgrees(f *testing.F) {
 	for _, v := range buildVectors(f) {
 		params := slices.Concat(v.Challenge.Params, make([][2]string, 2))
@@ -51,8 +51,9 @@ func FuzzGoSDKAgrees(f *testing.F) {
 }
 
 // beyondGoSDK reports whether c is a valid challenge that go-sdk v1.8.0 cannot
-// read: it knows no token68, and takes the quote after an escaped backslash for
-// an escaped quote. Neither occurs in the challenges of a protected resource.
+// parse: it does not support token68, and takes the quote after an escaped
+// backslash for an escaped quote. Neither occurs in the challenges of a protected
+// resource.
 func beyondGoSDK(c wwwauth.Challenge) bool {
 	for _, p := range c.Params {
 		if strings.HasSuffix(p.Value, `\`) {

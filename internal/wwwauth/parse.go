@@ -5,19 +5,19 @@ import (
 	"strings"
 )
 
-// Limits of [Parse], far above what a server has reason to send.
+// Limits of [Parse], far above what servers send.
 const (
-	// MaxLength bounds the sum of the lengths of all values.
+	// MaxLength is the limit for the sum of the lengths of all values.
 	MaxLength = 64 << 10
-	// MaxParams bounds the parameters of one challenge, which keeps the search
-	// for duplicates linear in the length of the input.
+	// MaxParams is the limit for the parameters of one challenge. It keeps the
+	// search for duplicates linear in the length of the input.
 	MaxParams = 64
 )
 
-// A Reason says in a fixed sentence what is wrong with a value.
+// A Reason is a fixed phrase for what is wrong with a value.
 type Reason string
 
-// The reasons for which [Parse] refuses its input.
+// The reasons for which [Parse] rejects its input.
 const (
 	TooLong            Reason = "longer than 64 KiB in total"
 	TooManyParams      Reason = "more than 64 parameters in one challenge"
@@ -31,10 +31,10 @@ const (
 	ForbiddenByte      Reason = "control character in a quoted-string"
 )
 
-// A SyntaxError says where and why a value could not be parsed. It repeats
-// nothing of the value.
+// A SyntaxError is the place and the reason of a syntax error. It quotes nothing
+// of the value.
 type SyntaxError struct {
-	Line   int // index of the value among those that were passed to Parse
+	Line   int // index of the value among those passed to Parse
 	Offset int // index of the offending byte in that value
 	Reason Reason
 }
@@ -45,15 +45,14 @@ func (e *SyntaxError) Error() string {
 }
 
 // Parse parses the values of all WWW-Authenticate lines of a message, in order.
-// Several challenges may share a value (RFC 9110 §11.6.1). A challenge does not
-// continue from one value to the next: no sender splits one, and a parameter
-// must not attach itself to a challenge of another sender.
+// A value may hold several challenges (RFC 9110 §11.6.1). A challenge does not
+// continue in the next value: no sender splits one, and a parameter must not
+// become part of another sender's challenge.
 //
 // The values of parameters may be tokens or quoted-strings, list elements may be
-// empty (RFC 9110 §5.6.1.2), and white space may stand round commas and equals
-// signs. For everything else that the grammar does not know, and for a second
-// parameter of the same name in one challenge, Parse returns a *[SyntaxError]
-// and no challenges.
+// empty (RFC 9110 §5.6.1.2), and white space is allowed around commas and equals
+// signs. Parse returns a *[SyntaxError] and no challenges for any other deviation
+// from the grammar, and for a second parameter of the same name in a challenge.
 func Parse(values []string) ([]Challenge, error) {
 	var challenges []Challenge
 	length := 0
@@ -78,9 +77,9 @@ type parser struct {
 	challenges []Challenge // the last one takes the parameters that follow
 }
 
-// parseList parses #challenge. Because the list of challenges and the list of
-// parameters of a challenge use the same comma, both are read as one list whose
-// elements either begin a challenge or belong to the one before.
+// parseList parses #challenge. Challenges and the parameters of a challenge are
+// both separated by commas, so both are parsed as one list, whose elements either
+// begin a challenge or belong to the one before.
 func (p *parser) parseList() error {
 	for {
 		p.skip(func(c byte) bool { return isSpace(c) || c == ',' })
@@ -97,8 +96,8 @@ func (p *parser) parseList() error {
 	}
 }
 
-// parseElement parses a parameter, or a scheme with what follows it up to the
-// next comma. Only a parameter has an equals sign after its first token.
+// parseElement parses a parameter, or a scheme and the rest up to the next comma.
+// Only a parameter has an equals sign after its first token.
 func (p *parser) parseElement() error {
 	start := p.pos
 	name := p.skip(isTokenChar)
@@ -137,8 +136,8 @@ func (p *parser) parseParam() error {
 	return p.parseParamValue(start, name)
 }
 
-// parseParamValue parses what follows the equals sign of the parameter whose
-// name begins at start, and adds the parameter to the last challenge.
+// parseParamValue parses the value of the parameter whose name begins at start,
+// and adds the parameter to the last challenge.
 func (p *parser) parseParamValue(start int, name string) error {
 	if len(p.challenges) == 0 {
 		return p.fail(start, NoScheme)
@@ -174,7 +173,7 @@ func (p *parser) parseValue() (string, error) {
 }
 
 // parseQuotedString parses a quoted-string (RFC 9110 §5.6.4) and returns its
-// value without the escapes.
+// unescaped value.
 func (p *parser) parseQuotedString() (string, error) {
 	start := p.pos
 	p.pos++
@@ -202,8 +201,8 @@ func (p *parser) parseQuotedString() (string, error) {
 }
 
 // skipToken68 moves past a token68 that fills the rest of the element, records
-// it, and reports whether there was one. What looks like a parameter without a
-// value (`Scheme abc=`) is a token68 by the grammar.
+// it, and reports whether there was one. By the grammar, `abc=` in `Scheme abc=`
+// is a token68, not a parameter without a value.
 func (p *parser) skipToken68() bool {
 	start := p.pos
 	p.pos += token68Len(p.input[p.pos:])
@@ -217,8 +216,8 @@ func (p *parser) skipToken68() bool {
 	return true
 }
 
-// skipEquals moves past an equals sign with the white space round it, and
-// reports whether there was one.
+// skipEquals moves past an equals sign and the white space around it, and reports
+// whether there was one.
 func (p *parser) skipEquals() bool {
 	p.skip(isSpace)
 	if p.atEnd() || p.input[p.pos] != '=' {

@@ -80,8 +80,9 @@ func TestParseLimits(t *testing.T) {
 	}
 }
 
-// Inputs that make a parser with look-ahead or back-tracking quadratic. Each is
-// as long as Parse allows, where a quadratic parser takes seconds.
+// TestParseLinearTime parses inputs that take quadratic time in a parser with
+// look-ahead or back-tracking. Each is as long as Parse allows, so that such a
+// parser needs seconds.
 func TestParseLinearTime(t *testing.T) {
 	t.Parallel()
 	for _, unit := range []string{"a", "a ", "a,", "a=b,", "a a=,", "=", ",", " ", `"`, `\`, `a "`, `a b="\`, "a b= "} {

@@ -1,15 +1,14 @@
 package wwwauth_test
 
 import (
-	"encoding/json"
-	"os"
 	"testing"
 
+	"github.com/drawbridge-rpc/drawbridge/internal/vectors"
 	"github.com/drawbridge-rpc/drawbridge/internal/wwwauth"
 )
 
-// parseVector is an entry of testdata/parse.json. Reason, Line and Offset
-// describe the failure that is expected if Challenges is absent.
+// parseVector is an entry of testdata/parse.json. If Challenges is absent, Reason,
+// Line and Offset are those of the expected error.
 type parseVector struct {
 	ID         string            `json:"id"`
 	Name       string            `json:"name"`
@@ -47,26 +46,10 @@ func (v challengeVector) challenge() wwwauth.Challenge {
 
 func parseVectors(tb testing.TB) []parseVector {
 	tb.Helper()
-	return readVectors[parseVector](tb, "testdata/parse.json")
+	return vectors.Read[parseVector](tb, "testdata/parse.json")
 }
 
 func buildVectors(tb testing.TB) []buildVector {
 	tb.Helper()
-	return readVectors[buildVector](tb, "testdata/build.json")
-}
-
-func readVectors[V any](tb testing.TB, path string) []V {
-	tb.Helper()
-	file, err := os.Open(path)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	defer file.Close()
-	decoder := json.NewDecoder(file)
-	decoder.DisallowUnknownFields()
-	var vectors []V
-	if err := decoder.Decode(&vectors); err != nil {
-		tb.Fatalf("%s: %v", path, err)
-	}
-	return vectors
+	return vectors.Read[buildVector](tb, "testdata/build.json")
 }

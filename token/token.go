@@ -1,0 +1,173 @@
+// Package token defines the facts of a verified access token ([Info]) and the
+// interfaces that establish them ([Verifier] and [Binding]).
+//
+// Package verifier implements a Verifier for JWTs. Handlers read the facts with
+// [FromContext], and their tests set them with [NewContext].
+package token
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/drawbridge-rpc/drawbridge/internal/callerkey"
+)
+
+// MaxLength is the length in bytes above which an access token is refused
+// without being parsed. Long tokens have exhausted parsers of JOSE
+// (CVE-2025-27144, CVE-2025-30204).
+const MaxLength = 16 << 10
+
+// A Verifier verifies access tokens.
+//
+// VerifyToken is called concurrently, with the token as the caller sent it:
+// untrusted, but free of spaces and at most [MaxLength] bytes long. It checks
+// everything that does not depend on the RPC: the issuer, the signature, the
+// time. The Authorizer then checks the rest: issuer and audience against the
+// resource, the binding against the request, the scopes against the policy.
+//
+// An error unwraps to one of two sentinels. With [ErrInvalid], the caller gets
+// "unauthenticated" (401) and a challenge. With [ErrUnavailable], the caller gets
+// "unavailable" (503). An error that unwraps to neither counts as ErrUnavailable,
+// because a client that gets a 401 discards a token that may be good. A nil Info
+// with a nil error is a bug of the verifier, as is a panic; both deny the call as
+// internal.
+//
+// The returned Info may be shared between calls. The Authorizer does not change
+// it, and hands out copies.
+type Verifier interface {
+	VerifyToken(ctx context.Context, raw string) (*Info, error)
+}
+
+// The sentinels that the errors of a [Verifier] unwrap to.
+var (
+	// ErrInvalid means that the token is malformed, forged, expired, or from an
+	// issuer that is not trusted (RFC 6750 §3.1, invalid_token).
+	ErrInvalid = errors.New("invalid token")
+	// ErrUnavailable means that the token cannot be verified right now, for
+	// instance because the issuer cannot be reached.
+	ErrUnavailable = errors.New("token verification is unavailable")
+)
+
+// Info holds the facts of a verified access token.
+type Info struct {
+	// Issuer is the iss claim, the authorization server.
+	Issuer string
+	// Subject is the sub claim. It is unique only together with Issuer.
+	Subject string
+	// ClientID is the client_id claim (RFC 9068 §2.2), or azp where the issuer
+	// sends that instead.
+	ClientID string
+	// Audience is the aud claim: the resources that the token was issued for.
+	Audience []string
+	// Scopes are the granted scopes.
+	Scopes []string
+	// Expiry is the instant from which the token is refused: the exp claim
+	// plus the leeway of the verifier. A stream that was opened with the token
+	// ends then. Zero means that the token does not expire.
+	Expiry time.Time
+	// Confirmation is the cnf claim (RFC 7800 §3.1): the key that the client
+	// must prove possession of, by the name of the method, such as "jkt"
+	// (RFC 9449 §6.1) or "x5t#S256" (RFC 8705 §3.1). Nil means a bearer token.
+	//
+	// A Verifier must set it; otherwise a bound token is accepted as a bearer
+	// token. The Authorizer refuses a token if it has no [Binding] for one of its
+	// methods.
+	Confirmation map[string]any
+	// Claims are further claims that the verifier is configured to keep, by name,
+	// as encoding/json decodes them into an any.
+	Claims map[string]any
+}
+
+// Clone returns a deep copy of i, nil for a nil i. In Claims and Confirmation it
+// copies the types that encoding/json produces, maps and slices of any, at every
+// depth, and slices of strings; values of other types are shared.
+func (i *Info) Clone() *Info {
+	if i == nil {
+		return nil
+	}
+	clone := *i
+	clone.Audience = slices.Clone(i.Audience)
+	clone.Scopes = slices.Clone(i.Scopes)
+	clone.Confirmation = cloneMap(i.Confirmation)
+	clone.Claims = cloneMap(i.Claims)
+	return &clone
+}
+
+// Expired reports whether the token has expired at now. The instant of Expiry
+// itself is already too late.
+func (i *Info) Expired(now time.Time) bool {
+	return !i.Expiry.IsZero() && !now.Before(i.Expiry)
+}
+
+func cloneMap(m map[string]any) map[string]any {
+	clone := maps.Clone(m)
+	for name, value := range clone {
+		clone[name] = cloneValue(value)
+	}
+	return clone
+}
+
+func cloneValue(value any) any {
+	switch value := value.(type) {
+	case map[string]any:
+		return cloneMap(value)
+	case []any:
+		clone := slices.Clone(value)
+		for i := range clone {
+			clone[i] = cloneValue(clone[i])
+		}
+		return clone
+	case []string:
+		return slices.Clone(value)
+	default:
+		return value
+	}
+}
+
+// A Binding checks that the sender of a request holds the key to which a token is
+// bound (its cnf claim). It is configured for one confirmation method, and called
+// for every request whose token names that method.
+//
+// CheckBinding is called concurrently. An error unwraps to [ErrInvalid] or
+// [ErrUnavailable], like that of a [Verifier]. The Info is shared and must not be
+// changed.
+type Binding interface {
+	CheckBinding(ctx context.Context, info *Info, req Request) error
+}
+
+// A Request is the view that a [Binding] has of the request that carries the
+// token.
+type Request struct {
+	// Method is the HTTP method. Every RPC over gRPC is a POST.
+	Method string
+	// URL is the URL of the request from the view of the client: the base URL of
+	// the resource and the path, without query and fragment.
+	URL string
+	// Raw is the access token.
+	Raw string
+	// Values returns every value of a header field. The name is in the canonical
+	// form of net/http. The result is shared and must not be changed.
+	Values func(name string) []string
+	// TLS is the state of the connection. It is nil if the connection is not
+	// encrypted, or if the transport does not expose it.
+	TLS *tls.ConnectionState
+}
+
+// FromContext returns a copy of the facts of the token with which a call was
+// authorized. It reports false outside of an authorized call, and in a call whose
+// rule is public.
+func FromContext(ctx context.Context) (*Info, bool) {
+	info, _ := ctx.Value(callerkey.Info{}).(*Info)
+	return info.Clone(), info != nil
+}
+
+// NewContext returns a context from which [FromContext] returns a copy of info. It
+// is for tests of handlers: it authorizes nothing, because no Authorizer reads
+// it. A nil info stands for a caller without a token.
+func NewContext(ctx context.Context, info *Info) context.Context {
+	return context.WithValue(ctx, callerkey.Info{}, info.Clone())
+}

@@ -1,19 +1,20 @@
-// Package authtest runs an OpenID provider on a loopback address, for tests of
-// servers that accept access tokens.
+// Package authtest runs an OpenID provider on loopback, for tests of servers
+// that accept OAuth 2.0 access tokens.
 //
 // An [Issuer] serves a discovery document and a key set, and mints JWT access
-// tokens (RFC 9068): good ones by default, and any broken one on request.
+// tokens (RFC 9068): valid ones by default, and invalid ones of many kinds on
+// request.
 //
 //	issuer := authtest.NewIssuer(t)
-//	token := issuer.Mint(authtest.Token{
+//	raw := issuer.Mint(authtest.Token{
 //		Audience: []string{"https://api.example.com"},
 //		Scope:    "inventory:read",
 //	})
 //
-// It also breaks on request: keys rotate and are withdrawn, the network fails,
-// the key set is held back or replaced by something else. Requests are counted,
-// so that a test can prove that a refusal needed none.
+// An Issuer also fails on request: it rotates and withdraws keys, becomes
+// unreachable, and delays or replaces its responses. It counts requests, so
+// that a test can prove that a refusal caused none.
 //
-// Package authtest is for tests. It issues whatever it is asked to, to whoever
-// asks.
+// Package authtest is for tests and demonstrations only: an Issuer
+// authenticates no one and signs any claims.
 package authtest

@@ -7,11 +7,11 @@ import (
 	"time"
 
 	"github.com/drawbridge-rpc/drawbridge/authtest"
-	"github.com/drawbridge-rpc/drawbridge/interceptor"
+	"github.com/drawbridge-rpc/drawbridge/token"
 	"github.com/drawbridge-rpc/drawbridge/verifier"
 )
 
-// In a test, NewIssuer(t) takes the place of Start and Close.
+// A test uses NewIssuer(t) instead of Start and Close.
 func Example() {
 	issuer := authtest.Start()
 	defer issuer.Close()
@@ -32,9 +32,9 @@ func Example() {
 	idToken := good
 	idToken.Claims = map[string]any{"nonce": "n-0S6"}
 
-	for _, token := range []authtest.Token{good, expired, forged, idToken} {
-		_, err := jwt.VerifyToken(context.Background(), issuer.Mint(token))
-		fmt.Println("refused:", errors.Is(err, interceptor.ErrInvalidToken))
+	for _, minted := range []authtest.Token{good, expired, forged, idToken} {
+		_, err := jwt.VerifyToken(context.Background(), issuer.Mint(minted))
+		fmt.Println("refused:", errors.Is(err, token.ErrInvalid))
 	}
 	// Output:
 	// refused: false
@@ -43,7 +43,7 @@ func Example() {
 	// refused: true
 }
 
-// A test of what happens while the provider is out of reach.
+// Known tokens stay valid while the provider is unreachable.
 func ExampleIssuer_Down() {
 	issuer := authtest.Start()
 	defer issuer.Close()
@@ -52,13 +52,13 @@ func ExampleIssuer_Down() {
 		fmt.Println(err)
 		return
 	}
-	token := issuer.Mint(authtest.Token{Audience: []string{"https://api.example.com"}})
+	raw := issuer.Mint(authtest.Token{Audience: []string{"https://api.example.com"}})
 
-	_, err = jwt.VerifyToken(context.Background(), token)
+	_, err = jwt.VerifyToken(context.Background(), raw)
 	fmt.Println("before:", err)
 
 	issuer.Down()
-	_, err = jwt.VerifyToken(context.Background(), token)
+	_, err = jwt.VerifyToken(context.Background(), raw)
 	fmt.Println("known token, issuer down:", err)
 	fmt.Println("key-set requests:", issuer.KeySetRequests())
 	// Output:

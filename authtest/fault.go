@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// Down makes the issuer unreachable: connections are closed without an answer.
-// The address stays the same, and [Issuer.Up] ends it. Requests still count.
+// Down makes the issuer unreachable until [Issuer.Up]: it closes connections
+// without a response. Its address stays the same, and requests still count.
 func (i *Issuer) Down() { i.down.Store(true) }
 
 // Up undoes [Issuer.Down], [Issuer.HandleDiscovery] and [Issuer.HandleKeySet].
@@ -16,18 +16,18 @@ func (i *Issuer) Up() {
 	i.HandleKeySet(nil)
 }
 
-// HandleDiscovery makes h answer for the discovery document; nil restores the
-// document. See [Issuer.Discovery] for what h may want to alter.
+// HandleDiscovery makes h serve the discovery document; nil restores the
+// default. h may serve an altered [Issuer.Discovery].
 func (i *Issuer) HandleDiscovery(h http.Handler) { i.discovery.replace(h) }
 
-// HandleKeySet makes h answer for the key set; nil restores the key set. See
-// [Issuer.KeySet] for what h may want to alter.
+// HandleKeySet makes h serve the key set; nil restores the default. h may serve
+// an altered [Issuer.KeySet].
 func (i *Issuer) HandleKeySet(h http.Handler) { i.keySet.replace(h) }
 
-// HoldKeySet holds back the answer to every request for the key set until
-// release is called, the client gives up, or the Issuer ends. Each request that
-// is held sends a value on arrived as soon as it waits. Releasing twice is
-// allowed.
+// HoldKeySet delays the response to every request for the key set until release
+// is called, the client gives up, or the Issuer is closed. Each delayed request
+// sends a value on arrived when it starts to wait. release may be called more
+// than once.
 func (i *Issuer) HoldKeySet() (arrived <-chan struct{}, release func()) {
 	waiting := make(chan struct{})
 	released := make(chan struct{})
@@ -36,7 +36,7 @@ func (i *Issuer) HoldKeySet() (arrived <-chan struct{}, release func()) {
 		for {
 			select {
 			case signal <- struct{}{}:
-				signal = nil // announced; what is left is to wait
+				signal = nil // announced; now wait
 			case <-released:
 				writeJSON(w, i.KeySet())
 				return
@@ -52,13 +52,13 @@ func (i *Issuer) HoldKeySet() (arrived <-chan struct{}, release func()) {
 	return waiting, release
 }
 
-// Answer returns a handler that gives the same answer to every request, for
+// Answer returns a handler that sends the same response to every request, for
 // [Issuer.HandleDiscovery] and [Issuer.HandleKeySet].
 func Answer(status int, contentType, body string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", contentType)
 		w.WriteHeader(status)
-		_, _ = w.Write([]byte(body)) // a client that went away is not our concern
+		_, _ = w.Write([]byte(body)) // fails only if the client has gone away
 	})
 }
 

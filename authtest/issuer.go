@@ -12,22 +12,19 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// The paths that an Issuer answers. The first two hold the same document:
-// clients of OpenID Connect Discovery ask for the one, those of RFC 8414 for
-// the other.
+// The paths that an Issuer serves. The first two serve the same document, the
+// one for OpenID Connect Discovery and the other for RFC 8414.
 const (
 	discoveryPath = "/.well-known/openid-configuration"
 	metadataPath  = "/.well-known/oauth-authorization-server"
 	keySetPath    = "/keys"
 )
 
-// An Issuer is an OpenID provider on a loopback address that is there for the
-// length of one test. Its methods may be called concurrently. The zero value is
-// not usable; [NewIssuer] and [Start] make one.
+// An Issuer is an OpenID provider on a loopback address. It is safe for
+// concurrent use. The zero value is not usable; use [NewIssuer] or [Start].
 type Issuer struct {
-	// URL is the issuer identifier, for example "http://127.0.0.1:34567". It is
-	// the iss claim of the tokens and stays the same for the life of the
-	// Issuer. It must not be changed.
+	// URL is the issuer identifier, such as "http://127.0.0.1:34567", and the
+	// iss claim of the tokens. It must not be changed.
 	URL string
 
 	reporter  reporter
@@ -36,48 +33,48 @@ type Issuer struct {
 	discovery endpoint
 	keySet    endpoint
 	down      atomic.Bool
-	minted    atomic.Int64 // tokens so far, for the jti claim
+	minted    atomic.Int64 // the number of tokens, for the jti claim
 
 	mu        sync.Mutex
 	signing   []*key // one for each algorithm, in the order given to NewIssuer
-	retired   []*key // still published, no longer used to sign
+	retired   []*key // still published but no longer used to sign
 	withdrawn []*key // no longer published
 	strangers []*key // never published, see Token.Forged
 	nextKey   int
 }
 
-// A reporter is told of mistakes in the test.
+// A reporter receives mistakes in the test.
 type reporter interface {
 	Helper()
 	Errorf(format string, args ...any)
 }
 
-// panics is the reporter of an Issuer that belongs to no test.
+// panics is the reporter of an Issuer without a test.
 type panics struct{}
 
 func (panics) Helper() {}
 
 func (panics) Errorf(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }
 
-// An endpoint counts its requests, and its answer can be replaced.
+// An endpoint counts its requests. Its handler can be replaced.
 type endpoint struct {
 	requests    atomic.Int64
 	replacement atomic.Pointer[http.Handler]
 }
 
-// NewIssuer starts an Issuer that ends with the test. It holds one published
-// key for each of the algorithms "ES256", "RS256" and "EdDSA" that is named;
-// without any, it holds one for ES256. Tokens are signed with the first unless
-// they ask for another. An algorithm that it does not know ends the test. Later
-// mistakes are errors of the test, and panics if tb is a [testing.F].
+// NewIssuer starts an Issuer that is closed when the test ends. It publishes
+// one key for each given algorithm, "ES256", "RS256" or "EdDSA", or one for
+// ES256 if none is given. Tokens are signed with the first key by default. An
+// unknown algorithm ends the test with Fatalf. Later mistakes are reported with
+// Errorf, or panic if tb is a [testing.F].
 //
-// RSA keys take long to generate. They are kept and handed to later issuers of
-// the same process, but never to two that live at the same time.
+// RSA keys are slow to generate. They are reused by later issuers of the
+// process, but never by two at the same time.
 func NewIssuer(tb testing.TB, algorithms ...string) *Issuer {
 	tb.Helper()
 	var r reporter = tb
 	if _, ok := tb.(*testing.F); ok {
-		r = panics{} // a fuzz target must not call the methods of its F
+		r = panics{} // a fuzz target must not call methods of its F
 	}
 	i, err := start(r, algorithms)
 	if err != nil {
@@ -87,9 +84,8 @@ func NewIssuer(tb testing.TB, algorithms ...string) *Issuer {
 	return i
 }
 
-// Start is [NewIssuer] for what has no [testing.TB], such as an example or a
-// demonstration. The caller ends the Issuer with [Issuer.Close]. What NewIssuer
-// would report to the test is a panic here.
+// Start is [NewIssuer] for programs without a [testing.TB], such as examples.
+// The caller must call [Issuer.Close]. Mistakes panic.
 func Start(algorithms ...string) *Issuer {
 	i, err := start(panics{}, algorithms)
 	if err != nil {
@@ -111,16 +107,16 @@ func start(r reporter, algorithms []string) (*Issuer, error) {
 		i.signing = append(i.signing, k)
 	}
 	i.server = httptest.NewUnstartedServer(i.handler())
-	// A client sends a GET again when an idle connection breaks, which would
-	// make the counts depend on timing. Without idle connections it does not.
+	// A client repeats a GET if an idle connection breaks, which would make the
+	// counts depend on timing.
 	i.server.Config.SetKeepAlivesEnabled(false)
 	i.server.Start()
 	i.URL = i.server.URL
 	return i, nil
 }
 
-// Close ends the Issuer and what it holds back. Only an Issuer from [Start]
-// needs it. Closing twice is allowed.
+// Close stops the Issuer and ends delayed requests. Only an Issuer from [Start]
+// needs it. Close may be called more than once.
 func (i *Issuer) Close() {
 	i.closing.Do(func() {
 		i.server.CloseClientConnections()
@@ -129,15 +125,15 @@ func (i *Issuer) Close() {
 	})
 }
 
-// DiscoveryRequests returns how many times the discovery document was asked
-// for, whatever the answer was.
+// DiscoveryRequests returns the number of requests for the discovery document,
+// including failed ones.
 func (i *Issuer) DiscoveryRequests() int { return int(i.discovery.requests.Load()) }
 
-// KeySetRequests returns how many times the key set was asked for, whatever the
-// answer was.
+// KeySetRequests returns the number of requests for the key set, including
+// failed ones.
 func (i *Issuer) KeySetRequests() int { return int(i.keySet.requests.Load()) }
 
-// Discovery returns the discovery document as the issuer serves it.
+// Discovery returns the discovery document that the issuer serves.
 func (i *Issuer) Discovery() []byte {
 	return i.marshal(map[string]any{
 		"issuer":                                i.URL,
@@ -151,7 +147,7 @@ func (i *Issuer) Discovery() []byte {
 	})
 }
 
-// KeySet returns the key set (RFC 7517 §5) as the issuer serves it now.
+// KeySet returns the key set (RFC 7517 §5) that the issuer currently serves.
 func (i *Issuer) KeySet() []byte {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -180,14 +176,14 @@ func (i *Issuer) handler() http.Handler {
 	return mux
 }
 
-// serve answers with a document, unless the issuer is down or the answer of the
-// endpoint was replaced.
+// serve returns a handler for a document. The handler fails if the issuer is
+// down, and gives way to the replacement of the endpoint if there is one.
 func (i *Issuer) serve(e *endpoint, document func() []byte) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		e.requests.Add(1)
 		if i.down.Load() {
-			// The server closes the connection without an answer and without
-			// a line in the log.
+			// The server closes the connection without a response and does not
+			// log the panic.
 			panic(http.ErrAbortHandler)
 		}
 		if replacement := e.replacement.Load(); replacement != nil {
@@ -200,11 +196,11 @@ func (i *Issuer) serve(e *endpoint, document func() []byte) http.Handler {
 
 func writeJSON(w http.ResponseWriter, body []byte) {
 	w.Header().Set("Content-Type", "application/json")
-	_, _ = w.Write(body) // a client that went away is not the issuer's concern
+	_, _ = w.Write(body) // fails only if the client has gone away
 }
 
-// marshal encodes values that this package made, or that a test gave it. What
-// cannot be encoded is a mistake in the test.
+// marshal encodes values of this package or of a test. A failure is a mistake
+// in the test.
 func (i *Issuer) marshal(v any) []byte {
 	data, err := json.Marshal(v)
 	if err != nil {

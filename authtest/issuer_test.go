@@ -100,7 +100,7 @@ func TestRotation(t *testing.T) {
 }
 
 // TestKeysAreNotShared proves that two issuers never have the same key at the
-// same time, although RSA keys are used again.
+// same time, although RSA keys are reused.
 func TestKeysAreNotShared(t *testing.T) {
 	var before []byte
 	t.Run("first", func(t *testing.T) {
@@ -195,8 +195,9 @@ func TestHeldClientGivesUp(t *testing.T) {
 	}
 }
 
-// TestEndReleases proves that an Issuer can end while it holds a request.
-func TestEndReleases(t *testing.T) {
+// TestCloseReleases proves that an Issuer can be closed while it delays a
+// request.
+func TestCloseReleases(t *testing.T) {
 	issuer := authtest.Start()
 	arrived, _ := issuer.HoldKeySet()
 	failed := make(chan error)
@@ -232,8 +233,8 @@ func TestStartPanicsOnMistakes(t *testing.T) {
 	issuer.Mint(authtest.Token{Algorithm: "RS256"})
 }
 
-// FuzzIssuer has an issuer in a fuzz target, where the methods of the F must not
-// be called.
+// FuzzIssuer uses an issuer in a fuzz target, which must not call methods of
+// the F.
 func FuzzIssuer(f *testing.F) {
 	issuer := authtest.NewIssuer(f)
 	f.Add("alice")

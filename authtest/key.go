@@ -42,19 +42,19 @@ func generateSigner(algorithm string) (crypto.Signer, error) {
 		_, private, err := ed25519.GenerateKey(rand.Reader)
 		return private, err
 	default:
-		return nil, fmt.Errorf("no such algorithm here: %q (there are ES256, RS256, EdDSA)", algorithm)
+		return nil, fmt.Errorf("unknown algorithm %q; ES256, RS256 and EdDSA are supported", algorithm)
 	}
 }
 
-// public returns the key as it stands in the key set.
+// public returns the key in the form in which it is published.
 func (k *key) public() jose.JSONWebKey {
 	return jose.JSONWebKey{Key: k.signer.Public(), KeyID: k.id, Algorithm: k.algorithm, Use: "sig"}
 }
 
-// sign returns the signature over a JWS signing input (RFC 7515 §5.1), as
-// RFC 7518 §3 and RFC 8037 §3.1 lay it out. It is written against the standard
-// library rather than a JOSE library, for a token must be possible here that no
-// such library would sign.
+// sign returns the signature over a JWS signing input (RFC 7515 §5.1) in the
+// form of RFC 7518 §3 and RFC 8037 §3.1. It uses the standard library and no
+// JOSE library, because it must also sign tokens that such a library refuses to
+// sign.
 func (k *key) sign(input []byte) ([]byte, error) {
 	digest := sha256.Sum256(input)
 	switch signer := k.signer.(type) {
@@ -71,8 +71,8 @@ func (k *key) sign(input []byte) ([]byte, error) {
 	}
 }
 
-// concatenate lays out an ES256 signature (RFC 7518 §3.4): both numbers with
-// 32 bytes each.
+// concatenate returns an ES256 signature (RFC 7518 §3.4): two numbers of 32
+// bytes each.
 func concatenate(r, s *big.Int) []byte {
 	const size = 32
 	signature := make([]byte, 2*size)
@@ -81,7 +81,7 @@ func concatenate(r, s *big.Int) []byte {
 	return signature
 }
 
-// spareRSA holds RSA keys whose issuers have ended.
+// spareRSA holds the RSA keys of closed issuers.
 var spareRSA rsaPool
 
 type rsaPool struct {

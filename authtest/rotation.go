@@ -5,10 +5,10 @@ import (
 	"fmt"
 )
 
-// RotateKeys replaces the signing key of every algorithm by a new one with a
-// new key id. The old keys stay published until [Issuer.WithdrawOldKeys]. A
-// verifier that has fetched the keys within the last second cannot tell yet
-// whether a token of the new key is good.
+// RotateKeys replaces the signing key of each algorithm by one with a new key
+// ID. The old keys stay published until [Issuer.WithdrawOldKeys]. A verifier
+// that has fetched the keys within the last second may report a token of the
+// new key as unavailable (see package verifier).
 func (i *Issuer) RotateKeys() {
 	i.reporter.Helper()
 	i.mu.Lock()
@@ -24,8 +24,9 @@ func (i *Issuer) RotateKeys() {
 	}
 }
 
-// WithdrawOldKeys takes every key out of the key set that [Issuer.RotateKeys]
-// has replaced. Tokens that were signed with one should now be refused.
+// WithdrawOldKeys removes the keys that [Issuer.RotateKeys] has replaced from
+// the key set. A verifier must refuse their tokens once it has fetched the set
+// again.
 func (i *Issuer) WithdrawOldKeys() {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -33,14 +34,13 @@ func (i *Issuer) WithdrawOldKeys() {
 	i.retired = nil
 }
 
-// newKey makes a key with an id of its own. The caller holds i.mu, or is
-// NewIssuer.
+// newKey generates a key with a new ID. The caller holds i.mu, or is start.
 func (i *Issuer) newKey(algorithm string) (*key, error) {
 	i.nextKey++
 	return generateKey(fmt.Sprintf("%s-%d", algorithm, i.nextKey), algorithm)
 }
 
-// recycleKeys gives the RSA keys back for later issuers.
+// recycleKeys returns the RSA keys to the pool.
 func (i *Issuer) recycleKeys() {
 	i.mu.Lock()
 	defer i.mu.Unlock()

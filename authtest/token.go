@@ -13,96 +13,95 @@ import (
 	"time"
 )
 
-// The values that a [Token] has unless it says otherwise.
+// The defaults of a [Token].
 const (
 	defaultSubject  = "user-1"
 	defaultClientID = "client-1"
 	defaultLifetime = 5 * time.Minute
 )
 
-// A Token says what [Issuer.Mint] puts into an access token. The zero value is
-// a good token that lacks nothing but an audience.
+// A Token describes an access token for [Issuer.Mint]. The zero value describes
+// a valid token, apart from its missing audience.
 type Token struct {
 	// Subject is the sub claim; empty means "user-1".
 	Subject string
 	// ClientID is the client_id claim; empty means "client-1".
 	ClientID string
-	// Audience is the aud claim. A single value becomes a string, several
-	// become an array; without any the claim is left out.
+	// Audience is the aud claim: a string for one value, an array for several,
+	// and no claim for none.
 	Audience []string
-	// Scope is the scope claim, scopes separated by spaces. When empty the
-	// claim is left out.
+	// Scope is the scope claim, scopes separated by spaces. Empty means no
+	// claim.
 	Scope string
-	// IssuedAt is the iat claim, at a resolution of one second. The zero value
-	// means now.
+	// IssuedAt is the iat claim, in whole seconds. Zero means now.
 	IssuedAt time.Time
 	// Lifetime is the time from IssuedAt to the exp claim. Zero means five
-	// minutes; a negative one makes a token that has expired, to a verifier whose
-	// leeway is shorter.
+	// minutes. A negative Lifetime makes an expired token if it exceeds the
+	// leeway of the verifier.
 	Lifetime time.Duration
 
-	// Claims are further claims, which win over all others. The value [Omit]
+	// Claims are further claims. They override those above; the value [Omit]
 	// removes a claim.
 	Claims map[string]any
-	// Header are further header parameters, which win over all others. The
-	// value [Omit] removes a parameter. They change what the header says, not
-	// how the token is signed.
+	// Header are further header parameters. They override the default ones; the
+	// value [Omit] removes a parameter. They do not change how the token is
+	// signed.
 	Header map[string]any
 
-	// Algorithm is one of those that the issuer has a key for; empty means the
-	// first. Two more make tokens that nobody may accept: "none" leaves the
-	// signature empty, and "HS256" signs with the public key of the issuer as
-	// the secret (RFC 8725 §2.1).
+	// Algorithm is an algorithm of the issuer; empty means its first. Two more
+	// make tokens that must be refused: "none" leaves the signature empty, and
+	// "HS256" signs with the issuer's public key as the secret (RFC 8725 §2.1).
 	Algorithm string
-	// Forged tokens name a key of the issuer, but are signed with another one,
-	// which the issuer never published.
+	// Forged makes a token that names a key of the issuer but is signed with a
+	// key that the issuer never published.
 	Forged bool
 }
 
-// Omit leaves a claim or a parameter out, as a value in [Token.Claims] or
+// Omit removes a claim or a parameter, as a value in [Token.Claims] or
 // [Token.Header].
 var Omit any = omit{}
 
 type omit struct{}
 
-// Mint returns a signed access token (RFC 9068) as t describes it. What cannot
-// be minted is reported to the test as an error, and the result is empty.
+// Mint returns the signed access token (RFC 9068) that t describes. A token
+// that cannot be minted is reported to the test as an error, and the result is
+// empty.
 func (i *Issuer) Mint(t Token) string {
 	i.reporter.Helper()
-	token, err := i.mint(t)
+	raw, err := i.mint(t)
 	if err != nil {
 		i.reporter.Errorf("authtest: mint: %v", err)
 		return ""
 	}
-	return token
+	return raw
 }
 
 // Sign returns a token with exactly these bytes as header and claims, which
-// need not even be JSON. It is signed with the first key of the issuer. A
-// failure is reported to the test as an error, and the result is empty.
+// need not be JSON, signed with the first key of the issuer. A failure is
+// reported to the test as an error, and the result is empty.
 func (i *Issuer) Sign(header, claims string) string {
 	i.reporter.Helper()
 	k, err := i.signingKey("")
 	if err == nil {
-		var token string
-		if token, err = serialize([]byte(header), []byte(claims), k.sign); err == nil {
-			return token
+		var raw string
+		if raw, err = serialize([]byte(header), []byte(claims), k.sign); err == nil {
+			return raw
 		}
 	}
 	i.reporter.Errorf("authtest: sign: %v", err)
 	return ""
 }
 
-// Tamper returns the token with one bit of its signature changed. A token
-// without a signature is returned as it is.
-func Tamper(token string) string {
-	dot := strings.LastIndexByte(token, '.')
-	signature, err := base64.RawURLEncoding.DecodeString(token[dot+1:])
+// Tamper returns a token with one bit of its signature changed. It returns a
+// token without a signature unchanged.
+func Tamper(raw string) string {
+	dot := strings.LastIndexByte(raw, '.')
+	signature, err := base64.RawURLEncoding.DecodeString(raw[dot+1:])
 	if err != nil || len(signature) == 0 {
-		return token
+		return raw
 	}
 	signature[0] ^= 1
-	return token[:dot+1] + base64.RawURLEncoding.EncodeToString(signature)
+	return raw[:dot+1] + base64.RawURLEncoding.EncodeToString(signature)
 }
 
 func (i *Issuer) mint(t Token) (string, error) {
@@ -117,8 +116,8 @@ func (i *Issuer) mint(t Token) (string, error) {
 
 type signFunc func(input []byte) ([]byte, error)
 
-// signature decides what the header of a token says about its signature, and
-// how the signature is made.
+// signature returns the key ID and the algorithm for the header of a token, and
+// the function that signs it.
 func (i *Issuer) signature(t Token) (id, algorithm string, sign signFunc, err error) {
 	named := t.Algorithm
 	if named == "none" || named == "HS256" {
@@ -152,10 +151,10 @@ func (i *Issuer) signingKey(algorithm string) (*key, error) {
 			return k, nil
 		}
 	}
-	return nil, fmt.Errorf("the issuer has no key for %q: name the algorithm in NewIssuer", algorithm)
+	return nil, fmt.Errorf("the issuer has no key for %q; pass the algorithm to NewIssuer", algorithm)
 }
 
-// stranger returns a key that is never published, the same one each time.
+// stranger returns a key that is never published, the same one for each call.
 func (i *Issuer) stranger(algorithm string) (*key, error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -204,8 +203,8 @@ func override(values, further map[string]any) map[string]any {
 	return values
 }
 
-// signWithPublicKey makes the signature of an attacker who hopes that the
-// verifier takes the key of an asymmetric algorithm for a shared secret.
+// signWithPublicKey makes the signature of an attacker against verifiers that
+// use the public key of an asymmetric algorithm as a shared secret.
 func (k *key) signWithPublicKey(input []byte) ([]byte, error) {
 	der, err := x509.MarshalPKIXPublicKey(k.signer.Public())
 	if err != nil {
@@ -217,7 +216,7 @@ func (k *key) signWithPublicKey(input []byte) ([]byte, error) {
 	return mac.Sum(nil), nil
 }
 
-// serialize makes a JWS in compact serialization (RFC 7515 §7.1).
+// serialize returns a JWS in compact serialization (RFC 7515 §7.1).
 func serialize(header, claims []byte, sign signFunc) (string, error) {
 	encode := base64.RawURLEncoding.EncodeToString
 	input := encode(header) + "." + encode(claims)

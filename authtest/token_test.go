@@ -18,11 +18,11 @@ import (
 var algorithms = []string{"ES256", "RS256", "EdDSA"}
 
 // parts returns the header and the claims of a token.
-func parts(t *testing.T, token string) (header, claims map[string]any) {
+func parts(t *testing.T, raw string) (header, claims map[string]any) {
 	t.Helper()
-	segments := strings.Split(token, ".")
+	segments := strings.Split(raw, ".")
 	if len(segments) != 3 {
-		t.Fatalf("%q has %d segments", token, len(segments))
+		t.Fatalf("%q has %d segments", raw, len(segments))
 	}
 	for i, part := range []*map[string]any{&header, &claims} {
 		data, err := base64.RawURLEncoding.DecodeString(segments[i])
@@ -36,15 +36,15 @@ func parts(t *testing.T, token string) (header, claims map[string]any) {
 	return header, claims
 }
 
-// verify checks the signature of a token, by another library than the one that
+// verify checks the signature of a token with another library than the one that
 // made it.
-func verify(t *testing.T, issuer *authtest.Issuer, token string) error {
+func verify(t *testing.T, issuer *authtest.Issuer, raw string) error {
 	t.Helper()
 	var set jose.JSONWebKeySet
 	if err := json.Unmarshal(issuer.KeySet(), &set); err != nil {
 		t.Fatal(err)
 	}
-	jws, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.ES256, jose.RS256, jose.EdDSA})
+	jws, err := jose.ParseSignedCompact(raw, []jose.SignatureAlgorithm{jose.ES256, jose.RS256, jose.EdDSA})
 	if err != nil {
 		return err
 	}
@@ -55,11 +55,11 @@ func verify(t *testing.T, issuer *authtest.Issuer, token string) error {
 func TestGoodToken(t *testing.T) {
 	issuer := authtest.NewIssuer(t, algorithms...)
 	for _, algorithm := range algorithms {
-		token := issuer.Mint(authtest.Token{Algorithm: algorithm})
-		if err := verify(t, issuer, token); err != nil {
+		raw := issuer.Mint(authtest.Token{Algorithm: algorithm})
+		if err := verify(t, issuer, raw); err != nil {
 			t.Errorf("%s: %v", algorithm, err)
 		}
-		if header, _ := parts(t, token); header["alg"] != algorithm || header["typ"] != "at+jwt" || header["kid"] == "" {
+		if header, _ := parts(t, raw); header["alg"] != algorithm || header["typ"] != "at+jwt" || header["kid"] == "" {
 			t.Errorf("%s: header is %v", algorithm, header)
 		}
 	}
@@ -127,12 +127,12 @@ func TestHeader(t *testing.T) {
 	}
 }
 
-// TestBrokenTokens proves that what should not verify does not.
+// TestBrokenTokens proves that tokens that should not verify do not.
 func TestBrokenTokens(t *testing.T) {
 	issuer := authtest.NewIssuer(t, algorithms...)
 	for _, algorithm := range algorithms {
 		good := issuer.Mint(authtest.Token{Algorithm: algorithm})
-		for name, token := range map[string]string{
+		for name, raw := range map[string]string{
 			"tampered":     authtest.Tamper(good),
 			"forged":       issuer.Mint(authtest.Token{Algorithm: algorithm, Forged: true}),
 			"forged again": issuer.Mint(authtest.Token{Algorithm: algorithm, Forged: true}),
@@ -140,7 +140,7 @@ func TestBrokenTokens(t *testing.T) {
 			"HS256":        issuer.Mint(authtest.Token{Algorithm: "HS256"}),
 		} {
 			t.Run(algorithm+" "+name, func(t *testing.T) {
-				if verify(t, issuer, token) == nil {
+				if verify(t, issuer, raw) == nil {
 					t.Error("verified")
 				}
 			})
@@ -159,29 +159,29 @@ func TestForgedTokenLooksGood(t *testing.T) {
 
 func TestUnsignedToken(t *testing.T) {
 	issuer := authtest.NewIssuer(t)
-	token := issuer.Mint(authtest.Token{Algorithm: "none"})
-	if header, _ := parts(t, token); header["alg"] != "none" || !strings.HasSuffix(token, ".") {
-		t.Errorf("got %s", token)
+	raw := issuer.Mint(authtest.Token{Algorithm: "none"})
+	if header, _ := parts(t, raw); header["alg"] != "none" || !strings.HasSuffix(raw, ".") {
+		t.Errorf("got %s", raw)
 	}
-	if authtest.Tamper(token) != token {
+	if authtest.Tamper(raw) != raw {
 		t.Error("there is a signature to tamper with")
 	}
 }
 
 func TestSign(t *testing.T) {
 	issuer := authtest.NewIssuer(t)
-	token := issuer.Sign(`{"alg":"ES256","kid":"ES256-1"}`, "not JSON")
-	if err := verify(t, issuer, token); err != nil {
+	raw := issuer.Sign(`{"alg":"ES256","kid":"ES256-1"}`, "not JSON")
+	if err := verify(t, issuer, raw); err != nil {
 		t.Error(err)
 	}
-	if !strings.Contains(token, base64.RawURLEncoding.EncodeToString([]byte("not JSON"))) {
-		t.Errorf("got %s", token)
+	if !strings.Contains(raw, base64.RawURLEncoding.EncodeToString([]byte("not JSON"))) {
+		t.Errorf("got %s", raw)
 	}
 }
 
 // TestMistakes proves that a token that cannot be minted fails the test.
 func TestMistakes(t *testing.T) {
-	for name, token := range map[string]authtest.Token{
+	for name, broken := range map[string]authtest.Token{
 		"no key":        {Algorithm: "RS256"},
 		"unknown":       {Algorithm: "RS999"},
 		"not encodable": {Claims: map[string]any{"f": func() {}}},
@@ -189,7 +189,7 @@ func TestMistakes(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			recorder := &recorder{TB: t}
 			issuer := authtest.NewIssuer(recorder)
-			issuer.Mint(token)
+			issuer.Mint(broken)
 			if len(recorder.errors) != 1 {
 				t.Errorf("got %q, want one error", recorder.errors)
 			}
@@ -197,7 +197,7 @@ func TestMistakes(t *testing.T) {
 	}
 }
 
-// A recorder keeps the errors of a test to itself.
+// A recorder records the errors of a test instead of reporting them.
 type recorder struct {
 	testing.TB
 

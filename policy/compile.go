@@ -1,33 +1,37 @@
 package policy
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 
+	"github.com/drawbridge-rpc/drawbridge/challenge"
+	"github.com/drawbridge-rpc/drawbridge/fault"
+	"github.com/drawbridge-rpc/drawbridge/internal/rpc"
 	"github.com/drawbridge-rpc/drawbridge/internal/wwwauth"
 )
 
-// offlineAccess asks for a refresh token and is not the resource's to demand:
-// it stands in no challenge and in no metadata document (MCP authorization).
+// offlineAccess asks for a refresh token, which a resource does not require. It
+// belongs in no challenge and in no metadata document (MCP authorization).
 const offlineAccess = "offline_access"
 
-// Compile checks a policy and makes a [Table] of it. The error joins every
-// fault as an [*Error], in a stable order.
+// Compile checks a policy and returns its [Table]. The error joins a
+// [*fault.Fault] for each fault, in a stable order.
 //
-// Names are checked against the protobuf descriptors that are linked into the
+// Compile checks names against the protobuf descriptors that are linked into the
 // program (protoregistry.GlobalFiles), so that a rule for a service or method
-// which does not exist is found here and not in production.
+// that does not exist is an error.
 func Compile(p Policy) (*Table, error) {
 	c := compiler{
+		faults:    fault.List{Within: "policy: "},
 		hierarchy: newHierarchy(p.Implies),
 		table: &Table{
-			methods:  make(map[string]*Requirement),
-			services: make(map[string]*Requirement),
-			open:     make(map[string]*Requirement),
+			methods:  newIndex(),
+			services: newIndex(),
+			open:     newIndex(),
+			named:    make(map[string]bool),
 		},
 	}
 	c.checkImplies(p.Implies)
@@ -36,8 +40,8 @@ func Compile(p Policy) (*Table, error) {
 	}
 	slices.Sort(c.table.scopes)
 	c.table.scopes = slices.Compact(c.table.scopes)
-	if len(c.faults) > 0 {
-		return nil, errors.Join(c.faults...)
+	if err := c.faults.Err(); err != nil {
+		return nil, err
 	}
 	return c.table, nil
 }
@@ -45,11 +49,7 @@ func Compile(p Policy) (*Table, error) {
 type compiler struct {
 	hierarchy hierarchy
 	table     *Table
-	faults    []error
-}
-
-func (c *compiler) fault(where, format string, args ...any) {
-	c.faults = append(c.faults, &Error{Where: where, Reason: fmt.Sprintf(format, args...)})
+	faults    fault.List
 }
 
 func (c *compiler) checkImplies(implies map[string][]string) {
@@ -57,24 +57,25 @@ func (c *compiler) checkImplies(implies map[string][]string) {
 		where := fmt.Sprintf("Implies[%q]", scope)
 		c.checkScopes(where, append([]string{scope}, implies[scope]...))
 		if len(implies[scope]) == 0 {
-			c.fault(where, "implies nothing")
+			c.faults.Add(where, "", "implies nothing", "remove it")
 		}
 	}
 	for _, cycle := range c.hierarchy.cycles() {
-		c.fault("Implies", "scopes imply each other in a circle: %s", cycle)
+		c.faults.Add("Implies", cycle, "is a cycle of scopes that imply each other", "")
 	}
 }
 
 func (c *compiler) service(name string, service Service) {
 	where := fmt.Sprintf("Services[%q]", name)
-	if !ValidService(name) {
-		c.fault(where, "%q is not a protobuf service name such as inventory.v1.InventoryService", name)
+	if !rpc.ValidService(name) {
+		c.faults.Add(where, name, "is not a protobuf service name such as inventory.v1.InventoryService", "")
 		return
 	}
+	c.table.named[name] = true
 	if service.Rule.IsZero() && len(service.Methods) == 0 {
-		c.fault(where, "has neither a rule nor methods, and would deny everything; leave it out for that")
+		c.faults.Add(where, "", "has neither a rule nor methods", "remove it to deny every call")
 	}
-	descriptor := c.describe(where, name, service.Undescribed)
+	descriptor := c.describe(where, name, service.NoDescriptor)
 	if requirement := c.rule(where+".Rule", name, service.Rule); requirement != nil {
 		c.table.services[name] = requirement
 		c.spread(name, requirement, descriptor)
@@ -84,9 +85,9 @@ func (c *compiler) service(name string, service Service) {
 	}
 }
 
-// spread gives every method that is known the rule of its service, so that the
-// look-up of a method that exists needs one step and no parsing, and a misspelt
-// one finds nothing.
+// spread enters the rule of a service for each of its methods, so that the lookup
+// of a method takes one step without parsing, and a misspelled method has no
+// rule. Without a descriptor, the rule applies to every well-formed method.
 func (c *compiler) spread(service string, requirement *Requirement, descriptor protoreflect.ServiceDescriptor) {
 	if descriptor == nil {
 		c.table.open[service] = requirement
@@ -101,48 +102,49 @@ func (c *compiler) spread(service string, requirement *Requirement, descriptor p
 func (c *compiler) method(where, service, method string, rule Rule, descriptor protoreflect.ServiceDescriptor) {
 	where = fmt.Sprintf("%s.Methods[%q]", where, method)
 	switch {
-	case !isIdentifier(method):
-		c.fault(where, "%q is not the plain name of a method such as ListItems", method)
+	case !rpc.ValidMethod(method):
+		c.faults.Add(where, method, "is not the plain name of a method such as ListItems", "")
 	case descriptor != nil && descriptor.Methods().ByName(protoreflect.Name(method)) == nil:
-		c.fault(where, "service %s has no method %q", service, method)
+		c.faults.Add(where, method, "is not a method of service "+service, "")
 	}
 	c.table.methods["/"+service+"/"+method] = c.rule(where, service, rule)
 }
 
-// describe returns the descriptor of a service, or nil if it has none.
-func (c *compiler) describe(where, name string, undescribed bool) protoreflect.ServiceDescriptor {
+// describe returns the descriptor of a service, or nil.
+func (c *compiler) describe(where, name string, noDescriptor bool) protoreflect.ServiceDescriptor {
 	found, err := protoregistry.GlobalFiles.FindDescriptorByName(protoreflect.FullName(name))
 	if err != nil {
-		if !undescribed {
-			c.fault(where, "no service %q is linked into this program; a plain HTTP handler, or a service that is served elsewhere, sets Undescribed", name)
+		if !noDescriptor {
+			c.faults.Add(where, name, "is not the name of a service whose descriptor is linked into this program",
+				"import its generated package, or set NoDescriptor for a plain HTTP handler or a service that is served elsewhere")
 		}
 		return nil
 	}
 	service, ok := found.(protoreflect.ServiceDescriptor)
 	if !ok {
-		c.fault(where, "%q is a protobuf %T, not a service", name, found)
+		c.faults.Add(where, name, fmt.Sprintf("is a protobuf %T, not a service", found), "")
 		return nil
 	}
 	return service
 }
 
-// rule compiles a rule; it returns nil for one that denies.
+// rule compiles a rule. It returns nil for the zero Rule.
 func (c *compiler) rule(where, service string, rule Rule) *Requirement {
 	if rule.IsZero() {
 		return nil
 	}
-	if rule.Public && (rule.Authenticated || rule.asksScopes()) {
-		c.fault(where, "is public and asks for a token at once")
+	if rule.Public && (rule.Authenticated || rule.hasScopes()) {
+		c.faults.Add(where, "", "is public and requires a token", "set either Public, or Authenticated, or scopes")
 	}
-	if rule.Authenticated && rule.asksScopes() {
-		c.fault(where, "sets Authenticated beside scopes, which ask for a token already")
+	if rule.Authenticated && rule.hasScopes() {
+		c.faults.Add(where, "", "sets both Authenticated and scopes", "remove Authenticated: scopes require a token, too")
 	}
 	c.checkScopes(where+".Scopes", rule.Scopes)
 	c.checkScopes(where+".AnyScopes", rule.AnyScopes)
 	c.table.scopes = append(append(c.table.scopes, rule.Scopes...), rule.AnyScopes...)
 
-	requirement := &Requirement{index: c.table.size, service: service, public: rule.Public}
-	c.table.size++
+	requirement := &Requirement{service: service, public: rule.Public}
+	c.table.requirements = append(c.table.requirements, requirement)
 	for _, scope := range rule.Scopes {
 		requirement.all = append(requirement.all, c.hierarchy.satisfying(scope))
 		requirement.ask = append(requirement.ask, scope)
@@ -157,18 +159,21 @@ func (c *compiler) rule(where, service string, rule Rule) *Requirement {
 			requirement.ask = append(requirement.ask, first)
 		}
 	}
+	requirement.lacksScope = &ShortfallError{Reason: challenge.ReasonInsufficientScope, Scopes: requirement.ask}
 	return requirement
 }
 
 func (c *compiler) checkScopes(where string, scopes []string) {
 	for i, scope := range scopes {
 		switch {
+		case scope == "":
+			c.faults.Add(where, "", "contains an empty scope", "")
 		case !wwwauth.ValidScopeToken(scope):
-			c.fault(where, "%q is not a scope: RFC 6749 §3.3 allows visible ASCII without space, quote and backslash", scope)
+			c.faults.Add(where, scope, "is not a scope: RFC 6749 §3.3 allows visible ASCII without space, quote and backslash", "")
 		case scope == offlineAccess:
-			c.fault(where, "%q asks for a refresh token and is not a scope of a resource", scope)
+			c.faults.Add(where, scope, "asks for a refresh token and is not a scope of a resource", "")
 		case slices.Contains(scopes[:i], scope):
-			c.fault(where, "names %q twice", scope)
+			c.faults.Add(where, scope, "is listed twice", "")
 		}
 	}
 }

@@ -6,11 +6,11 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/drawbridge-rpc/drawbridge/internal/rpctest"
+	"github.com/drawbridge-rpc/drawbridge/fault"
 	"github.com/drawbridge-rpc/drawbridge/policy"
 )
 
-// TestCompileFaults has one policy for each fault, and what is said of it.
+// TestCompileFaults has a policy for each fault.
 func TestCompileFaults(t *testing.T) {
 	t.Parallel()
 	scopes := func(scopes ...string) policy.Rule { return policy.Rule{Scopes: scopes} }
@@ -26,39 +26,39 @@ func TestCompileFaults(t *testing.T) {
 		policy policy.Policy
 		want   string
 	}{
-		{"service name is empty", service("", policy.Service{Rule: scopes("a")}), `policy: Services[""]: "" is not a protobuf service name`},
+		{"service name is empty", service("", policy.Service{Rule: scopes("a")}), `policy: Services[""]: is not a protobuf service name`},
 		{"service name with a slash", service("/a.v1.A", policy.Service{Rule: scopes("a")}), `policy: Services["/a.v1.A"]: "/a.v1.A" is not a protobuf service name`},
 		{"service name would end a header", service("a\r\nb", policy.Service{Rule: scopes("a")}), `policy: Services["a\r\nb"]: "a\r\nb" is not a protobuf service name`},
-		{"service without rules", service("a.v1.A", policy.Service{Undescribed: true}), inA + ": has neither a rule nor methods"},
-		{"service nobody knows", service("a.v1.A", policy.Service{Rule: scopes("a")}), inA + `: no service "a.v1.A" is linked into this program`},
-		{"service in the wrong case", service(strings.ToLower(rpctest.GuardedService), policy.Service{Rule: scopes("a")}), `policy: Services["drawbridge.test.v1.guardedservice"]: no service`},
+		{"service without rules", service("a.v1.A", policy.Service{NoDescriptor: true}), inA + ": has neither a rule nor methods; remove it to deny every call"},
+		{"service without a descriptor", service("a.v1.A", policy.Service{Rule: scopes("a")}), inA + `: "a.v1.A" is not the name of a service whose descriptor is linked into this program; import its generated package, or set NoDescriptor`},
+		{"service in the wrong case", service(strings.ToLower(described), policy.Service{Rule: scopes("a")}), `policy: Services["policy.test.v1.described"]: "policy.test.v1.described" is not the name of a service`},
 		{"message for a service", service("google.protobuf.StringValue", policy.Service{Rule: scopes("a")}), `policy: Services["google.protobuf.StringValue"]: "google.protobuf.StringValue" is a protobuf`},
-		{"message for a service that is undescribed", service("google.protobuf.StringValue", policy.Service{Rule: scopes("a"), Undescribed: true}), `policy: Services["google.protobuf.StringValue"]: "google.protobuf.StringValue" is a protobuf`},
-		{"method for a service", service(rpctest.GuardedService+".Unary", policy.Service{Rule: scopes("a")}), `policy: Services["drawbridge.test.v1.GuardedService.Unary"]: "drawbridge.test.v1.GuardedService.Unary" is a protobuf`},
-		{"method nobody knows", service(rpctest.GuardedService, policy.Service{Methods: map[string]policy.Rule{"Nary": scopes("a")}}), `policy: Services["drawbridge.test.v1.GuardedService"].Methods["Nary"]: service drawbridge.test.v1.GuardedService has no method "Nary"`},
-		{"method nobody knows, though undescribed", service(rpctest.GuardedService, policy.Service{Undescribed: true, Methods: map[string]policy.Rule{"Nary": scopes("a")}}), `policy: Services["drawbridge.test.v1.GuardedService"].Methods["Nary"]: service`},
-		{"method in the wrong case", service(rpctest.GuardedService, policy.Service{Methods: map[string]policy.Rule{"unary": scopes("a")}}), `policy: Services["drawbridge.test.v1.GuardedService"].Methods["unary"]: service`},
+		{"message for a service with NoDescriptor", service("google.protobuf.StringValue", policy.Service{Rule: scopes("a"), NoDescriptor: true}), `policy: Services["google.protobuf.StringValue"]: "google.protobuf.StringValue" is a protobuf`},
+		{"method for a service", service(described+".Get", policy.Service{Rule: scopes("a")}), `policy: Services["policy.test.v1.Described.Get"]: "policy.test.v1.Described.Get" is a protobuf`},
+		{"method that does not exist", service(described, policy.Service{Methods: map[string]policy.Rule{"Nary": scopes("a")}}), `policy: Services["policy.test.v1.Described"].Methods["Nary"]: "Nary" is not a method of service policy.test.v1.Described`},
+		{"method that does not exist, with NoDescriptor", service(described, policy.Service{NoDescriptor: true, Methods: map[string]policy.Rule{"Nary": scopes("a")}}), `policy: Services["policy.test.v1.Described"].Methods["Nary"]: "Nary" is not a method`},
+		{"method in the wrong case", service(described, policy.Service{Methods: map[string]policy.Rule{"get": scopes("a")}}), `policy: Services["policy.test.v1.Described"].Methods["get"]: "get" is not a method`},
 		{"method by its procedure", rules(policy.Rule{}, map[string]policy.Rule{"/a.v1.A/Get": scopes("a")}), inA + `.Methods["/a.v1.A/Get"]: "/a.v1.A/Get" is not the plain name of a method`},
 		{"method by its full name", rules(policy.Rule{}, map[string]policy.Rule{"a.v1.A.Get": scopes("a")}), inA + `.Methods["a.v1.A.Get"]: "a.v1.A.Get" is not the plain name`},
-		{"method is empty", rules(policy.Rule{}, map[string]policy.Rule{"": scopes("a")}), inA + `.Methods[""]: "" is not the plain name`},
-		{"public and authenticated", rules(policy.Rule{Public: true, Authenticated: true}, nil), inA + ".Rule: is public and asks for a token at once"},
-		{"public with scopes", rules(policy.Rule{Public: true, Scopes: []string{"a"}}, nil), inA + ".Rule: is public and asks for a token at once"},
-		{"public with any scopes", rules(policy.Rule{}, map[string]policy.Rule{"Get": {Public: true, AnyScopes: []string{"a"}}}), inA + `.Methods["Get"]: is public and asks for a token at once`},
-		{"authenticated with scopes", rules(policy.Rule{Authenticated: true, Scopes: []string{"a"}}, nil), inA + ".Rule: sets Authenticated beside scopes"},
-		{"scope is empty", rules(scopes(""), nil), inA + `.Rule.Scopes: "" is not a scope`},
+		{"method is empty", rules(policy.Rule{}, map[string]policy.Rule{"": scopes("a")}), inA + `.Methods[""]: is not the plain name`},
+		{"public and authenticated", rules(policy.Rule{Public: true, Authenticated: true}, nil), inA + ".Rule: is public and requires a token"},
+		{"public with scopes", rules(policy.Rule{Public: true, Scopes: []string{"a"}}, nil), inA + ".Rule: is public and requires a token"},
+		{"public with any scopes", rules(policy.Rule{}, map[string]policy.Rule{"Get": {Public: true, AnyScopes: []string{"a"}}}), inA + `.Methods["Get"]: is public and requires a token`},
+		{"authenticated with scopes", rules(policy.Rule{Authenticated: true, Scopes: []string{"a"}}, nil), inA + ".Rule: sets both Authenticated and scopes"},
+		{"scope is empty", rules(scopes(""), nil), inA + `.Rule.Scopes: contains an empty scope`},
 		{"R6750-3.c scope with a space", rules(scopes("a b"), nil), inA + `.Rule.Scopes: "a b" is not a scope`},
 		{"R6750-3.c scope with a quote", rules(scopes(`a"b`), nil), inA + `.Rule.Scopes: "a\"b" is not a scope`},
 		{"R6750-3.c scope with a backslash", rules(scopes(`a\b`), nil), inA + `.Rule.Scopes: "a\\b" is not a scope`},
 		{"R6750-3.c scope with a line break", rules(policy.Rule{AnyScopes: []string{"a\n"}}, nil), inA + `.Rule.AnyScopes: "a\n" is not a scope`},
 		{"R6750-3.c scope beyond ASCII", rules(scopes("é"), nil), inA + `.Rule.Scopes: "é" is not a scope`},
-		{"scope twice", rules(scopes("a", "b", "a"), nil), inA + `.Rule.Scopes: names "a" twice`},
+		{"scope twice", rules(scopes("a", "b", "a"), nil), inA + `.Rule.Scopes: "a" is listed twice`},
 		{"MCP-6 offline_access", rules(scopes("offline_access"), nil), inA + `.Rule.Scopes: "offline_access" asks for a refresh token`},
 		{"MCP-6 offline_access as an alternative", rules(policy.Rule{AnyScopes: []string{"a", "offline_access"}}, nil), inA + `.Rule.AnyScopes: "offline_access" asks for a refresh token`},
 		{"MCP-6 offline_access implied", implies("a", "offline_access"), `policy: Implies["a"]: "offline_access" asks for a refresh token`},
 		{"MCP-6 offline_access implies", implies("offline_access", "a"), `policy: Implies["offline_access"]: "offline_access" asks for a refresh token`},
 		{"implies nothing", implies("a"), `policy: Implies["a"]: implies nothing`},
 		{"implies what is not a scope", implies("a", "b c"), `policy: Implies["a"]: "b c" is not a scope`},
-		{"implies one twice", implies("a", "b", "b"), `policy: Implies["a"]: names "b" twice`},
+		{"implies one twice", implies("a", "b", "b"), `policy: Implies["a"]: "b" is listed twice`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -77,8 +77,8 @@ func many() policy.Policy {
 			"b.v1.B":  {Rule: policy.Rule{Public: true, Authenticated: true, Scopes: []string{"a b", "offline_access", "c", "c"}}},
 			"a.v1.A":  {},
 			"not one": {Rule: policy.Rule{Public: true}},
-			rpctest.GuardedService: {Methods: map[string]policy.Rule{
-				"Zero": {Public: true}, "No": {Public: true}, "n o": {Public: true}, rpctest.Unary: {Public: true},
+			described: {Methods: map[string]policy.Rule{
+				"Zero": {Public: true}, "No": {Public: true}, "n o": {Public: true}, "Get": {Public: true},
 			}},
 			"google.protobuf.StringValue": {Rule: policy.Rule{Public: true}},
 		},
@@ -86,26 +86,26 @@ func many() policy.Policy {
 	}
 }
 
-// TestCompileReportsEverything: nobody repairs a policy one error at a time,
-// and nobody wants another order each time.
+// TestCompileReportsEverything: all faults are reported at once, in a stable
+// order.
 func TestCompileReportsEverything(t *testing.T) {
 	t.Parallel()
 	want := []string{
 		`Implies["b"]: implies nothing`,
-		`Implies: scopes imply each other in a circle: x → y → x`,
+		`Implies: "x → y → x" is a cycle`,
 		`Services["a.v1.A"]: has neither`,
-		`Services["a.v1.A"]: no service`,
-		`Services["b.v1.B"]: no service`,
+		`Services["a.v1.A"]: "a.v1.A" is not the name`,
+		`Services["b.v1.B"]: "b.v1.B" is not the name`,
 		`Services["b.v1.B"].Rule: is public`,
-		`Services["b.v1.B"].Rule: sets Authenticated`,
+		`Services["b.v1.B"].Rule: sets both`,
 		`Services["b.v1.B"].Rule.Scopes: "a b" is not a scope`,
 		`Services["b.v1.B"].Rule.Scopes: "offline_access" asks`,
-		`Services["b.v1.B"].Rule.Scopes: names "c" twice`,
-		`Services["drawbridge.test.v1.GuardedService"].Methods["No"]: service`,
-		`Services["drawbridge.test.v1.GuardedService"].Methods["Zero"]: service`,
-		`Services["drawbridge.test.v1.GuardedService"].Methods["n o"]: "n o" is not`,
+		`Services["b.v1.B"].Rule.Scopes: "c" is listed twice`,
 		`Services["google.protobuf.StringValue"]: "google.protobuf.StringValue" is a`,
 		`Services["not one"]: "not one" is not`,
+		`Services["policy.test.v1.Described"].Methods["No"]: "No" is not a method`,
+		`Services["policy.test.v1.Described"].Methods["Zero"]: "Zero" is not a method`,
+		`Services["policy.test.v1.Described"].Methods["n o"]: "n o" is not`,
 	}
 	first := faultsOf(t, many())
 	matches := slices.EqualFunc(first, want, func(got, want string) bool { return strings.HasPrefix(got, "policy: "+want) })
@@ -119,31 +119,48 @@ func TestCompileReportsEverything(t *testing.T) {
 	}
 }
 
-func TestErrorAs(t *testing.T) {
+// TestFault: place, value, reason and remedy are apart.
+func TestFault(t *testing.T) {
 	t.Parallel()
 	_, err := policy.Compile(many())
-	var first *policy.Error
+	var first *fault.Fault
 	if !errors.As(err, &first) {
-		t.Fatalf("%T holds no *policy.Error", err)
+		t.Fatalf("%T holds no *fault.Fault", err)
 	}
-	if first.Where != `Implies["b"]` || first.Reason != "implies nothing" {
-		t.Errorf("got %+v", first)
+	if want := (fault.Fault{Place: `policy: Implies["b"]`, Reason: "implies nothing", Remedy: "remove it"}); *first != want {
+		t.Errorf("got %+v, want %+v", *first, want)
 	}
-	if want := `policy: Implies["b"]: implies nothing`; first.Error() != want {
-		t.Errorf("got %q, want %q", first.Error(), want)
+	values := make(map[string]string)
+	for f := range fault.All(err) {
+		values[f.Place] += f.Value + "|"
+	}
+	for place, want := range map[string]string{
+		`Implies`:                                      "x → y → x|",
+		`Services["a.v1.A"]`:                           "|a.v1.A|",
+		`Services["b.v1.B"].Rule`:                      "||",
+		`Services["b.v1.B"].Rule.Scopes`:               "a b|offline_access|c|",
+		`Services["not one"]`:                          "not one|",
+		`Services["` + described + `"].Methods["n o"]`: "n o|",
+	} {
+		if got := values["policy: "+place]; got != want {
+			t.Errorf("%s: got the values %q, want %q", place, got, want)
+		}
 	}
 }
 
-// TestDescribed: services with descriptors need no option, and an option that
-// is not needed does no harm.
+// TestDescribed: services with descriptors need no option, and NoDescriptor makes
+// no difference to them.
 func TestDescribed(t *testing.T) {
 	t.Parallel()
-	for _, undescribed := range []bool{false, true} {
+	for _, noDescriptor := range []bool{false, true} {
 		table := compile(t, policy.Policy{Services: map[string]policy.Service{
-			rpctest.GuardedService: {Undescribed: undescribed, Methods: map[string]policy.Rule{rpctest.Bidi: {Authenticated: true}}},
+			described: {NoDescriptor: noDescriptor, Rule: policy.Rule{Public: true}, Methods: map[string]policy.Rule{"Watch": {Authenticated: true}}},
 		}})
-		if table.Lookup(rpctest.Procedure(rpctest.GuardedService, rpctest.Bidi)) == nil {
-			t.Errorf("Undescribed %t: no rule", undescribed)
+		if table.Lookup("/"+described+"/Watch") == nil {
+			t.Errorf("NoDescriptor %t: no rule", noDescriptor)
+		}
+		if table.Lookup("/"+described+"/Misspelled") != nil {
+			t.Errorf("RPC-6: NoDescriptor %t: a method that does not exist has a rule", noDescriptor)
 		}
 	}
 }

@@ -1,22 +1,56 @@
 package policy_test
 
 import (
-	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
+	"slices"
 	"testing"
 
+	"google.golang.org/protobuf/reflect/protodesc"
+	"google.golang.org/protobuf/reflect/protoregistry"
+	"google.golang.org/protobuf/types/descriptorpb"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"github.com/drawbridge-rpc/drawbridge/fault"
 	"github.com/drawbridge-rpc/drawbridge/policy"
 )
 
-// elsewhere is a service that no descriptor knows.
-const elsewhere = "a.v1.A"
+const (
+	// elsewhere is a service without a descriptor.
+	elsewhere = "a.v1.A"
+	// described is a service whose descriptor knows the methods Get, Put and
+	// Watch.
+	described = "policy.test.v1.Described"
+)
+
+func TestMain(m *testing.M) {
+	message := "." + string((&wrapperspb.StringValue{}).ProtoReflect().Descriptor().FullName())
+	service := &descriptorpb.ServiceDescriptorProto{Name: new("Described")}
+	for _, method := range []string{"Get", "Put", "Watch"} {
+		service.Method = append(service.Method, &descriptorpb.MethodDescriptorProto{Name: new(method), InputType: new(message), OutputType: new(message)})
+	}
+	file, err := protodesc.NewFile(&descriptorpb.FileDescriptorProto{
+		Name:       new("policy/test/v1/described.proto"),
+		Package:    new("policy.test.v1"),
+		Syntax:     new("proto3"),
+		Dependency: []string{"google/protobuf/wrappers.proto"},
+		Service:    []*descriptorpb.ServiceDescriptorProto{service},
+	}, protoregistry.GlobalFiles)
+	if err == nil {
+		err = protoregistry.GlobalFiles.RegisterFile(file)
+	}
+	if err != nil {
+		panic(fmt.Sprintf("policy_test: %v", err))
+	}
+	os.Exit(m.Run())
+}
 
 // rules is a policy for the one service elsewhere, with a rule for it and for
 // some of its methods.
 func rules(rule policy.Rule, methods map[string]policy.Rule) policy.Policy {
 	return policy.Policy{Services: map[string]policy.Service{
-		elsewhere: {Rule: rule, Methods: methods, Undescribed: true},
+		elsewhere: {Rule: rule, Methods: methods, NoDescriptor: true},
 	}}
 }
 
@@ -29,7 +63,7 @@ func compile(tb testing.TB, p policy.Policy) *policy.Table {
 	return table
 }
 
-// faultsOf returns the faults that Compile finds, each as it is written.
+// faultsOf returns the text of each fault that Compile finds.
 func faultsOf(tb testing.TB, p policy.Policy) []string {
 	tb.Helper()
 	table, err := policy.Compile(p)
@@ -43,32 +77,16 @@ func faultsOf(tb testing.TB, p policy.Policy) []string {
 	if !errors.As(err, &joined) {
 		tb.Fatalf("%T does not unwrap to []error", err)
 	}
-	var faults []string
-	for _, each := range joined.Unwrap() {
-		var fault *policy.Error
-		if !errors.As(each, &fault) {
-			tb.Fatalf("%T is not a *policy.Error", each)
+	found := slices.Collect(fault.All(err))
+	if len(found) != len(joined.Unwrap()) {
+		tb.Errorf("%d errors, of which %d are faults", len(joined.Unwrap()), len(found))
+	}
+	var texts []string
+	for _, f := range found {
+		if f.Place == "" || f.Reason == "" {
+			tb.Errorf("%+v lacks its place or its reason", f)
 		}
-		if fault.Where == "" || fault.Reason == "" {
-			tb.Errorf("%+v lacks its place or its reason", fault)
-		}
-		faults = append(faults, fault.Error())
+		texts = append(texts, f.Error())
 	}
-	return faults
-}
-
-func readVectors[V any](tb testing.TB, path string) []V {
-	tb.Helper()
-	file, err := os.Open(path)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	defer file.Close()
-	decoder := json.NewDecoder(file)
-	decoder.DisallowUnknownFields()
-	var vectors []V
-	if err := decoder.Decode(&vectors); err != nil {
-		tb.Fatalf("%s: %v", path, err)
-	}
-	return vectors
+	return texts
 }

@@ -36,8 +36,8 @@ func (h hierarchy) satisfying(scope string) []string {
 	return found
 }
 
-// cycles returns the cycles of implications, written "a → b → a": of those that
-// share scopes, one at the least.
+// cycles returns the cycles of implications, written "a → b → a". Of cycles that
+// share scopes, it returns at least one.
 func (h hierarchy) cycles() []string {
 	const (
 		unseen = iota

@@ -1,6 +1,7 @@
 package policy_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -57,10 +58,10 @@ func TestImplies(t *testing.T) {
 			table := compile(t, p)
 			requirement := table.LookupService(elsewhere)
 			checkGrants(t, requirement, tt.enough, tt.lacking)
-			// What implies is not asked for: a client shall ask for no more
-			// than it needs.
+			// Scopes that imply others are not asked for: a client should
+			// request no more than it needs.
 			want := slices.Concat(tt.rule.Scopes, tt.rule.AnyScopes[:min(1, len(tt.rule.AnyScopes))])
-			if got := requirement.Ask(); !slices.Equal(got, want) {
+			if got := requirement.ChallengeScopes(); !slices.Equal(got, want) {
 				t.Errorf("asks for %q, want %q", got, want)
 			}
 			if got := table.Scopes(); slices.Contains(got, "root") && tt.name != "MCP-5 the broadest" {
@@ -72,26 +73,28 @@ func TestImplies(t *testing.T) {
 
 func TestImpliesCycles(t *testing.T) {
 	t.Parallel()
-	const circle = "policy: Implies: scopes imply each other in a circle: "
+	circle := func(scopes string) string {
+		return fmt.Sprintf("policy: Implies: %q is a cycle of scopes that imply each other", scopes)
+	}
 	for _, tt := range []struct {
 		name    string
 		implies map[string][]string
 		want    []string
 	}{
 		{"none: a diamond", map[string][]string{"a": {"b", "c"}, "b": {"d"}, "c": {"d"}}, nil},
-		{"two", map[string][]string{"b": {"a"}, "a": {"b"}}, []string{circle + "a → b → a"}},
-		{"three", map[string][]string{"c": {"a"}, "b": {"c"}, "a": {"b"}}, []string{circle + "a → b → c → a"}},
-		{"itself", map[string][]string{"a": {"a"}}, []string{`policy: Implies["a"]: names "a" twice`, circle + "a → a"}},
+		{"two", map[string][]string{"b": {"a"}, "a": {"b"}}, []string{circle("a → b → a")}},
+		{"three", map[string][]string{"c": {"a"}, "b": {"c"}, "a": {"b"}}, []string{circle("a → b → c → a")}},
+		{"itself", map[string][]string{"a": {"a"}}, []string{`policy: Implies["a"]: "a" is listed twice`, circle("a → a")}},
 		{
 			"all of them", map[string][]string{
 				"a": {"b"}, "b": {"a"},
 				"c": {"d"}, "d": {"e"}, "e": {"c"},
 				"x": {"a", "y"},
 			},
-			[]string{circle + "a → b → a", circle + "c → d → e → c"},
+			[]string{circle("a → b → a"), circle("c → d → e → c")},
 		},
-		{"two that share a scope", map[string][]string{"a": {"b", "c"}, "b": {"a"}, "c": {"a"}}, []string{circle + "a → b → a", circle + "a → c → a"}},
-		{"behind a way in", map[string][]string{"a": {"b"}, "b": {"c"}, "c": {"b"}}, []string{circle + "b → c → b"}},
+		{"two that share a scope", map[string][]string{"a": {"b", "c"}, "b": {"a"}, "c": {"a"}}, []string{circle("a → b → a"), circle("a → c → a")}},
+		{"behind a way in", map[string][]string{"a": {"b"}, "b": {"c"}, "c": {"b"}}, []string{circle("b → c → b")}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

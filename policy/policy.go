@@ -1,9 +1,9 @@
-// Package policy says what each RPC asks of its caller: nothing, any valid
-// token, or scopes.
+// Package policy defines the requirements of each RPC on its caller: none, a
+// valid token, or scopes.
 //
 // A [Policy] is plain data, keyed by service name. [Compile] checks it and
-// turns it into a [Table], an immutable look-up from procedure to
-// [Requirement]. What no rule mentions is denied.
+// returns a [Table], an immutable map from procedures to requirements. A
+// procedure without a rule is denied.
 package policy
 
 // Policy holds the rules of every service of a server, keyed by the fully
@@ -14,46 +14,45 @@ package policy
 type Policy struct {
 	// Services holds the rules of each service.
 	Services map[string]Service
-	// Implies says which scopes a scope stands for besides itself:
-	// {"admin": {"write"}, "write": {"read"}} lets a token with admin do what
-	// asks for write or read. It is transitive, and cycles are errors.
+	// Implies lists the scopes that a scope includes besides itself: with
+	// {"admin": {"write"}, "write": {"read"}}, a token with admin satisfies a
+	// rule that requires write or read. It is transitive, and cycles are errors.
 	Implies map[string][]string
 }
 
 // Service holds the rules of one service.
 type Service struct {
-	// Rule holds for every method that Methods does not name. The zero Rule
+	// Rule applies to every method that Methods does not name. The zero Rule
 	// denies them.
 	Rule Rule
 	// Methods holds rules that replace Rule, keyed by the plain name of the
 	// method, such as "AdjustStock".
 	Methods map[string]Rule
-	// Undescribed says that no protobuf descriptor of this service is linked
-	// into the program: it is a plain HTTP handler, or it is served elsewhere.
-	// Without it, a service that no descriptor knows is an error, because a
-	// rule for a misspelt name would never be asked.
-	Undescribed bool
+	// NoDescriptor declares that no protobuf descriptor of this service is linked
+	// into the program, because it is a plain HTTP handler or is served
+	// elsewhere. Otherwise a service without a descriptor is an error: its name
+	// may be misspelled, and its rule would never apply.
+	NoDescriptor bool
 }
 
-// Rule says what one procedure asks of its caller. Exactly one of Public,
-// Authenticated, or a list of scopes is set; the zero Rule denies every caller.
+// Rule is the requirement of one procedure on its caller. Exactly one of Public,
+// Authenticated, or the lists of scopes is set. The zero Rule denies every
+// caller.
 type Rule struct {
-	// Public lets everyone in. A token that is sent all the same is not looked
-	// at.
+	// Public allows every caller. A token that is sent nevertheless is ignored.
 	Public bool
-	// Authenticated asks for a valid token and for no scope.
+	// Authenticated requires a valid token and no scope.
 	Authenticated bool
 	// Scopes are all required.
 	Scopes []string
-	// AnyScopes are scopes of which one suffices. The first is the one that a
-	// challenge asks for, so the narrowest belongs there. Together with Scopes,
-	// all of Scopes and one of AnyScopes are required.
+	// AnyScopes are scopes of which one is required, besides all of Scopes. A
+	// challenge asks for the first, which should be the narrowest.
 	AnyScopes []string
 }
 
 // IsZero reports whether r is the zero Rule, which denies every caller.
 func (r Rule) IsZero() bool {
-	return !r.Public && !r.Authenticated && !r.asksScopes()
+	return !r.Public && !r.Authenticated && !r.hasScopes()
 }
 
-func (r Rule) asksScopes() bool { return len(r.Scopes) > 0 || len(r.AnyScopes) > 0 }
+func (r Rule) hasScopes() bool { return len(r.Scopes) > 0 || len(r.AnyScopes) > 0 }

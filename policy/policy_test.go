@@ -1,16 +1,17 @@
 package policy_test
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/drawbridge-rpc/drawbridge/internal/rpctest"
 	"github.com/drawbridge-rpc/drawbridge/policy"
+	"github.com/drawbridge-rpc/drawbridge/token"
 )
 
-// TestRule asks one rule about callers with several grants. Letters are scopes;
-// "denied" means that there is no requirement at all.
+// TestRule checks each rule against several grants. Letters are scopes; "denied"
+// means that there is no requirement at all.
 func TestRule(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -58,7 +59,7 @@ func TestRule(t *testing.T) {
 				if requirement.Public() != tt.public || requirement.Service() != elsewhere {
 					t.Errorf("got public %t, service %q", requirement.Public(), requirement.Service())
 				}
-				if got := strings.Join(requirement.Ask(), " "); got != tt.ask {
+				if got := strings.Join(requirement.ChallengeScopes(), " "); got != tt.ask {
 					t.Errorf("asks for %q, want %q", got, tt.ask)
 				}
 				checkGrants(t, requirement, tt.enough, tt.lacking)
@@ -70,19 +71,24 @@ func TestRule(t *testing.T) {
 func checkGrants(t *testing.T, requirement *policy.Requirement, enough, lacking []string) {
 	t.Helper()
 	for _, granted := range enough {
-		if !requirement.Satisfied(strings.Fields(granted)) {
+		if !satisfied(requirement, strings.Fields(granted)) {
 			t.Errorf("%q does not suffice", granted)
 		}
 	}
 	for _, granted := range lacking {
-		if requirement.Satisfied(strings.Fields(granted)) {
+		if satisfied(requirement, strings.Fields(granted)) {
 			t.Errorf("%q suffices", granted)
 		}
 	}
 }
 
-// TestMethodReplacesService: a rule of a method stands in place of that of its
-// service, even where it is stricter, and says nothing about HTTP handlers.
+// satisfied reports whether a token with the granted scopes meets a requirement.
+func satisfied(requirement *policy.Requirement, granted []string) bool {
+	return requirement.Check(context.Background(), policy.Input{Info: &token.Info{Scopes: granted}}) == nil
+}
+
+// TestMethodReplacesService: the rule of a method replaces that of its service,
+// even where it is stricter, and does not apply to HTTP handlers.
 func TestMethodReplacesService(t *testing.T) {
 	t.Parallel()
 	table := compile(t, rules(policy.Rule{Public: true}, map[string]policy.Rule{
@@ -92,33 +98,33 @@ func TestMethodReplacesService(t *testing.T) {
 	if r := table.Lookup("/a.v1.A/Read"); r == nil || !r.Public() {
 		t.Errorf("Read: got %+v, want the rule of the service", r)
 	}
-	if r := table.Lookup("/a.v1.A/Write"); r == nil || r.Public() || !slices.Equal(r.Ask(), []string{"write"}) {
+	if r := table.Lookup("/a.v1.A/Write"); r == nil || r.Public() || !slices.Equal(r.ChallengeScopes(), []string{"write"}) {
 		t.Errorf("Write: got %+v, want its own rule", r)
 	}
 	if r := table.Lookup("/a.v1.A/Locked"); r != nil {
-		t.Errorf("RPC-6: Locked: got %+v, want nobody, though the service is public", r)
+		t.Errorf("RPC-6: Locked: got %+v, want none, though the service is public", r)
 	}
 	if r := table.LookupService("a.v1.A"); r != table.Lookup("/a.v1.A/Read") {
 		t.Errorf("LookupService: got %+v, want the rule of the service", r)
 	}
 }
 
-// TestMethodsAlone: rules of methods open neither the rest of the service nor
-// the service as a whole.
+// TestMethodsAlone: rules of methods apply neither to the rest of the service nor
+// to the service as a whole.
 func TestMethodsAlone(t *testing.T) {
 	t.Parallel()
 	table := compile(t, policy.Policy{Services: map[string]policy.Service{
-		rpctest.GuardedService: {Methods: map[string]policy.Rule{rpctest.Unary: {Public: true}}},
+		described: {Methods: map[string]policy.Rule{"Get": {Public: true}}},
 	}})
-	if table.Lookup(rpctest.Procedure(rpctest.GuardedService, rpctest.Unary)) == nil {
-		t.Error("Unary has no rule")
+	if table.Lookup("/"+described+"/Get") == nil {
+		t.Error("Get has no rule")
 	}
-	for _, method := range []string{rpctest.Bidi, "Nowhere", ""} {
-		if table.Lookup(rpctest.Procedure(rpctest.GuardedService, method)) != nil {
+	for _, method := range []string{"Watch", "Nowhere", ""} {
+		if table.Lookup("/"+described+"/"+method) != nil {
 			t.Errorf("RPC-6: %q has a rule", method)
 		}
 	}
-	if table.LookupService(rpctest.GuardedService) != nil {
+	if table.LookupService(described) != nil {
 		t.Error("RPC-6: the service has a rule")
 	}
 }
@@ -141,7 +147,7 @@ func TestMutation(t *testing.T) {
 	delete(p.Services, elsewhere)
 
 	get := table.Lookup("/a.v1.A/Get")
-	if get == nil || !slices.Equal(get.Ask(), []string{"a", "b"}) {
+	if get == nil || !slices.Equal(get.ChallengeScopes(), []string{"a", "b"}) {
 		t.Fatalf("Get: got %+v", get)
 	}
 	checkGrants(t, get, []string{"a b", "a c", "admin"}, []string{"x", "a", "b c"})

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/jwt"
 
 	"github.com/drawbridge-rpc/drawbridge/authtest"
 	"github.com/drawbridge-rpc/drawbridge/verifier"
@@ -37,14 +38,14 @@ func benchmarkVerify(b *testing.B, config verifier.JWTConfig, algorithm string) 
 	if err != nil {
 		b.Fatal(err)
 	}
-	token := benchmarkToken(b, issuer, time.Hour)
+	raw := benchmarkToken(b, issuer, time.Hour)
 	ctx := b.Context()
-	if _, err := v.VerifyToken(ctx, token); err != nil {
+	if _, err := v.VerifyToken(ctx, raw); err != nil {
 		b.Fatal(err)
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := v.VerifyToken(ctx, token); err != nil {
+		if _, err := v.VerifyToken(ctx, raw); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -62,15 +63,15 @@ func BenchmarkVerifyUncached(b *testing.B) {
 	}
 }
 
-// BenchmarkBareSignature is the limit of BenchmarkVerifyUncached: the same
-// signature, checked by the standard library.
+// BenchmarkBareSignature is the lower bound of BenchmarkVerifyUncached: the
+// standard library checks the same signature.
 func BenchmarkBareSignature(b *testing.B) {
 	for _, algorithm := range benchmarkAlgorithms {
 		b.Run(algorithm, func(b *testing.B) {
 			issuer := authtest.NewIssuer(b, algorithm)
-			token := benchmarkToken(b, issuer, time.Hour)
-			dot := strings.LastIndexByte(token, '.')
-			signature, err := base64.RawURLEncoding.DecodeString(token[dot+1:])
+			raw := benchmarkToken(b, issuer, time.Hour)
+			dot := strings.LastIndexByte(raw, '.')
+			signature, err := base64.RawURLEncoding.DecodeString(raw[dot+1:])
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -78,7 +79,7 @@ func BenchmarkBareSignature(b *testing.B) {
 			if err := json.Unmarshal(issuer.KeySet(), &set); err != nil {
 				b.Fatal(err)
 			}
-			input := []byte(token[:dot])
+			input := []byte(raw[:dot])
 			b.ReportAllocs()
 			for b.Loop() {
 				if !bareVerify(set.Keys[0].Key, input, signature) {
@@ -105,18 +106,68 @@ func bareVerify(key any, input, signature []byte) bool {
 	}
 }
 
-func BenchmarkRefuseExpired(b *testing.B) {
-	issuer := authtest.NewIssuer(b)
+// BenchmarkJOSE is the work of BenchmarkVerifyUncached done with go-jose alone:
+// it parses a token, checks its signature and decodes its claims.
+func BenchmarkJOSE(b *testing.B) {
+	for _, algorithm := range benchmarkAlgorithms {
+		b.Run(algorithm, func(b *testing.B) {
+			issuer := authtest.NewIssuer(b, algorithm)
+			raw := benchmarkToken(b, issuer, time.Hour)
+			var set jose.JSONWebKeySet
+			if err := json.Unmarshal(issuer.KeySet(), &set); err != nil {
+				b.Fatal(err)
+			}
+			accepted := []jose.SignatureAlgorithm{jose.RS256, jose.ES256, jose.PS256, jose.EdDSA}
+			b.ReportAllocs()
+			for b.Loop() {
+				signed, err := jwt.ParseSigned(raw, accepted)
+				if err != nil {
+					b.Fatal(err)
+				}
+				var claims jwt.Claims
+				var private struct {
+					ClientID string `json:"client_id"`
+					Scope    string `json:"scope"`
+				}
+				if err := signed.Claims(&set.Keys[0], &claims, &private); err != nil {
+					b.Fatal(err)
+				}
+				if err := claims.Validate(jwt.Expected{Issuer: issuer.URL}); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+func BenchmarkRefuse(b *testing.B) {
+	issuer, foreign := authtest.NewIssuer(b, "RS256"), authtest.NewIssuer(b, "RS256")
 	v, err := verifier.NewJWT(verifier.JWTConfig{Issuer: issuer.URL})
 	if err != nil {
 		b.Fatal(err)
 	}
-	token := benchmarkToken(b, issuer, -time.Hour)
+	good := benchmarkToken(b, issuer, time.Hour)
 	ctx := b.Context()
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := v.VerifyToken(ctx, token); err == nil {
-			b.Fatal("accepted")
-		}
+	if _, err := v.VerifyToken(ctx, good); err != nil {
+		b.Fatal(err)
+	}
+	for _, row := range []struct{ name, raw string }{
+		{"opaque", strings.Repeat("garbage-", 80)},
+		{"garbage", strings.Repeat("garbage-", 10) + "." + strings.Repeat("garbage-", 40) + "." + strings.Repeat("garbage-", 43)},
+		{"expired", benchmarkToken(b, issuer, -time.Hour)},
+		{"foreign", benchmarkToken(b, foreign, time.Hour)},
+		{"none", issuer.Mint(authtest.Token{Audience: []string{api}, Header: map[string]any{"alg": "none"}})},
+		{"typ", issuer.Mint(authtest.Token{Audience: []string{api}, Header: map[string]any{"typ": "JWT"}})},
+		{"tampered", authtest.Tamper(good)},
+		{"deep", issuer.Sign(`{"alg":"RS256"}`, strings.Repeat("[", 12000))},
+	} {
+		b.Run(row.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := v.VerifyToken(ctx, row.raw); err == nil {
+					b.Fatal("accepted")
+				}
+			}
+		})
 	}
 }

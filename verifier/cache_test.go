@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/drawbridge-rpc/drawbridge/authtest"
-	"github.com/drawbridge-rpc/drawbridge/interceptor"
+	"github.com/drawbridge-rpc/drawbridge/token"
 	"github.com/drawbridge-rpc/drawbridge/verifier"
 )
 
@@ -26,18 +26,18 @@ func TestCacheIsBounded(t *testing.T) {
 	}
 }
 
-// TestCacheKeepsWhatIsUsed proves that other tokens do not push out one that
-// keeps coming.
+// TestCacheKeepsWhatIsUsed proves that other tokens do not evict one that is in
+// use.
 func TestCacheKeepsWhatIsUsed(t *testing.T) {
 	f := newFixture(t, verifier.JWTConfig{CacheSize: 10})
-	token := f.mint()
-	first, err := f.verify(t, token)
+	raw := f.mint()
+	first, err := f.verify(t, raw)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for range 100 {
 		f.accepts(t, f.mint())
-		if again, _ := f.verify(t, token); again != first {
+		if again, _ := f.verify(t, raw); again != first {
 			t.Fatal("the token was verified again")
 		}
 	}
@@ -45,8 +45,8 @@ func TestCacheKeepsWhatIsUsed(t *testing.T) {
 
 func TestCacheHoldsEachTokenOnce(t *testing.T) {
 	f := newFixture(t, verifier.JWTConfig{})
-	token := f.mint()
-	inAllCalls(8, func(int) { f.accepts(t, token) })
+	raw := f.mint()
+	inAllCalls(8, func(int) { f.accepts(t, raw) })
 	if n := f.verifier.Cached(); n != 1 {
 		t.Errorf("%d tokens are remembered", n)
 	}
@@ -61,17 +61,17 @@ func TestNotCached(t *testing.T) {
 	}{
 		{"no cache", -1, func(*authtest.Token) {}, nil},
 		{"longer than 4 KiB", 0, claim("padding", strings.Repeat("x", 4<<10)), nil},
-		{"refused early", 0, claim("exp", 1), interceptor.ErrInvalidToken},
-		{"wrong signature", 0, forged, interceptor.ErrInvalidToken},
+		{"refused early", 0, claim("exp", 1), token.ErrInvalid},
+		{"wrong signature", 0, forged, token.ErrInvalid},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			f := newFixture(t, verifier.JWTConfig{CacheSize: row.size})
-			token := f.mint(row.alter)
+			raw := f.mint(row.alter)
 			for range 2 {
 				if row.want == nil {
-					f.accepts(t, token)
+					f.accepts(t, raw)
 				} else {
-					f.refuses(t, token, row.want)
+					f.refuses(t, raw, row.want)
 				}
 			}
 			if n := f.verifier.Cached(); n != 0 {
@@ -82,23 +82,23 @@ func TestNotCached(t *testing.T) {
 }
 
 // TestCacheComparesAll proves that a token that resembles a known one is not
-// taken for it (GHSA-4mq7-pvjg-xp2r).
+// mistaken for it (GHSA-4mq7-pvjg-xp2r).
 func TestCacheComparesAll(t *testing.T) {
 	f := newFixture(t, verifier.JWTConfig{})
-	token := f.mint()
-	f.accepts(t, token)
-	f.refuses(t, authtest.Tamper(token), interceptor.ErrInvalidToken)
-	f.refuses(t, token[:len(token)-1], interceptor.ErrInvalidToken)
-	f.refuses(t, token+"A", interceptor.ErrInvalidToken)
-	f.refuses(t, swapClaims(token, f.mint(claim("sub", "root"))), interceptor.ErrInvalidToken)
+	raw := f.mint()
+	f.accepts(t, raw)
+	f.refuses(t, authtest.Tamper(raw), token.ErrInvalid)
+	f.refuses(t, raw[:len(raw)-1], token.ErrInvalid)
+	f.refuses(t, raw+"A", token.ErrInvalid)
+	f.refuses(t, swapClaims(raw, f.mint(claim("sub", "root"))), token.ErrInvalid)
 }
 
 // TestCacheOfOneIssuer proves that verifiers share nothing.
 func TestCacheOfOneIssuer(t *testing.T) {
 	one, other := newFixture(t, verifier.JWTConfig{}), newFixture(t, verifier.JWTConfig{})
-	token := one.mint()
-	one.accepts(t, token)
-	other.refuses(t, token, interceptor.ErrInvalidToken)
+	raw := one.mint()
+	one.accepts(t, raw)
+	other.refuses(t, raw, token.ErrInvalid)
 }
 
 func TestKnownTokenTakesNoMemory(t *testing.T) {
@@ -107,14 +107,34 @@ func TestKnownTokenTakesNoMemory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	token := issuer.Mint(authtest.Token{Audience: []string{api}, Lifetime: time.Hour})
+	raw := issuer.Mint(authtest.Token{Audience: []string{api}, Lifetime: time.Hour})
 	ctx := t.Context()
 	allocations := testing.AllocsPerRun(100, func() {
-		if _, err := v.VerifyToken(ctx, token); err != nil {
+		if _, err := v.VerifyToken(ctx, raw); err != nil {
 			t.Fatal(err)
 		}
 	})
 	if allocations != 0 {
 		t.Errorf("%v allocations for a known token", allocations)
+	}
+}
+
+// TestNewTokenTakesLittleMemory bounds the allocations for a token that is not
+// known.
+func TestNewTokenTakesLittleMemory(t *testing.T) {
+	issuer := authtest.NewIssuer(t, "RS256")
+	v, err := verifier.NewJWT(verifier.JWTConfig{Issuer: issuer.URL, CacheSize: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw := issuer.Mint(authtest.Token{Audience: []string{api}, Scope: "a b", Lifetime: time.Hour})
+	ctx := t.Context()
+	allocations := testing.AllocsPerRun(100, func() {
+		if _, err := v.VerifyToken(ctx, raw); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if allocations > 100 {
+		t.Errorf("%v allocations for a new token", allocations)
 	}
 }

@@ -7,12 +7,13 @@ import (
 	"strings"
 	"time"
 
-	"github.com/drawbridge-rpc/drawbridge/interceptor"
+	"github.com/drawbridge-rpc/drawbridge/internal/wwwauth"
+	"github.com/drawbridge-rpc/drawbridge/token"
 )
 
-// foreignClaims are claims that only tokens of other kinds have. A provider
-// that gives all its tokens one typ, one issuer and one key leaves no other way
-// to tell them apart (RFC 8725 §2.8).
+// foreignClaims are claims that only tokens of other kinds have. If a provider
+// gives all its tokens the same typ, issuer and key, nothing else distinguishes
+// them (RFC 8725 §2.8).
 var foreignClaims = []struct{ name, kind string }{
 	{"nonce", "an ID token"},     // OpenID Connect Core §2
 	{"at_hash", "an ID token"},   // OpenID Connect Core §3.1.3.6
@@ -21,8 +22,8 @@ var foreignClaims = []struct{ name, kind string }{
 	{"events", "a logout token"}, // OpenID Connect Back-Channel Logout §2.4
 }
 
-// foreignUses are the values, in lower case, of claims by which a provider names
-// the use of a token: typ is Keycloak's, token_use Amazon Cognito's.
+// foreignUses are the lower-case values of claims in which a provider names the
+// kind of a token: typ is Keycloak's, token_use Amazon Cognito's.
 var foreignUses = []struct {
 	name string
 	uses []string
@@ -31,7 +32,7 @@ var foreignUses = []struct {
 	{"token_use", []string{"id"}},
 }
 
-// A claimsPolicy says which claims a token must have.
+// A claimsPolicy states which claims a token must have, and which are kept.
 type claimsPolicy struct {
 	issuer      string
 	leeway      time.Duration
@@ -39,9 +40,10 @@ type claimsPolicy struct {
 	keep        []string
 }
 
-// check refuses what can be refused without the signature, and gathers what the
-// claims say. The result is good for nothing until the signature was checked.
-func (p *claimsPolicy) check(claims object, now time.Time) (*interceptor.TokenInfo, error) {
+// check refuses a token that can be refused without its signature, and gathers
+// the facts from its claims. The facts must not be used before the signature
+// has been checked.
+func (p *claimsPolicy) check(claims object, now time.Time) (*token.Info, error) {
 	if err := p.checkIssuer(claims); err != nil {
 		return nil, err
 	}
@@ -52,7 +54,7 @@ func (p *claimsPolicy) check(claims object, now time.Time) (*interceptor.TokenIn
 	if err := checkKind(claims); err != nil {
 		return nil, err
 	}
-	info := &interceptor.TokenInfo{Issuer: p.issuer, Expiry: expiry}
+	info := &token.Info{Issuer: p.issuer, Expiry: expiry}
 	if info.Subject, err = claims.requiredText("sub"); err != nil {
 		return nil, err
 	}
@@ -65,11 +67,14 @@ func (p *claimsPolicy) check(claims object, now time.Time) (*interceptor.TokenIn
 	if info.Scopes, err = p.scopes(claims); err != nil {
 		return nil, err
 	}
+	if info.Confirmation, err = confirmation(claims); err != nil {
+		return nil, err
+	}
 	info.Claims = p.kept(claims)
 	return info, nil
 }
 
-// checkIssuer compares byte for byte, without normalization (RFC 9207 §2.4,
+// checkIssuer compares iss byte by byte, without normalization (RFC 9207 §2.4,
 // RFC 9068 §4).
 func (p *claimsPolicy) checkIssuer(claims object) error {
 	issuer, err := claims.requiredText("iss")
@@ -82,8 +87,8 @@ func (p *claimsPolicy) checkIssuer(claims object) error {
 	return nil
 }
 
-// checkTime returns the instant from which the token is refused. Its leeway
-// only widens.
+// checkTime returns the instant from which the token is refused. The leeway
+// only widens the time in which it is accepted.
 func (p *claimsPolicy) checkTime(claims object, now time.Time) (time.Time, error) {
 	expiry, present, err := claims.instant("exp")
 	if err != nil {
@@ -108,13 +113,8 @@ func (p *claimsPolicy) checkTime(claims object, now time.Time) (time.Time, error
 	return end, nil
 }
 
-// checkKind refuses tokens that are no bearer access tokens.
+// checkKind refuses tokens that are not access tokens.
 func checkKind(claims object) error {
-	if claims.has("cnf") {
-		// Whoever accepts a bound token without a look at the binding makes it
-		// a bearer token again (RFC 9449 §7.2, RFC 8705 §3).
-		return errors.New("bound to a key of the client (cnf), which is not supported")
-	}
 	for _, foreign := range foreignClaims {
 		if claims.has(foreign.name) {
 			return fmt.Errorf("has the claim %s, as %s has", foreign.name, foreign.kind)
@@ -128,9 +128,9 @@ func checkKind(claims object) error {
 	return nil
 }
 
-// clientID returns client_id, which RFC 9068 §2.2 requires, or else azp, which
-// is what Keycloak and Entra send. Nothing is decided by it, so neither has to
-// be there.
+// clientID returns client_id, which RFC 9068 §2.2 requires, or azp, which
+// Keycloak and Entra send instead. No decision depends on it, so both may be
+// absent.
 func clientID(claims object) (string, error) {
 	id, err := claims.text("client_id")
 	if err != nil || id != "" {
@@ -155,9 +155,10 @@ func audience(claims object) ([]string, error) {
 
 func single(value string) []string { return []string{value} }
 
-// scopes returns what the first scope claim grants. Elements that are no scope
-// tokens (RFC 6749 §3.3) are left out: no rule can ask for them, and one with a
-// space in it would turn into two as soon as someone joins them.
+// scopes returns the scopes in the first scope claim that the token has.
+// Elements that are not scope-tokens (RFC 6749 §3.3) are dropped: no rule can
+// require them, and one that contains a space would become two scopes when
+// joined.
 func (p *claimsPolicy) scopes(claims object) ([]string, error) {
 	i := slices.IndexFunc(p.scopeClaims, claims.has)
 	if i < 0 {
@@ -172,12 +173,17 @@ func (p *claimsPolicy) scopes(claims object) ([]string, error) {
 
 func splitScope(value string) []string { return strings.Split(value, " ") }
 
-func isNotScope(value string) bool {
-	return value == "" || strings.IndexFunc(value, isNotScopeChar) >= 0
-}
+func isNotScope(value string) bool { return !wwwauth.ValidScopeToken(value) }
 
-func isNotScopeChar(r rune) bool {
-	return r <= ' ' || r == '"' || r == '\\' || r > '~'
+// confirmation returns the cnf claim (RFC 7800 §3.1). It is not nil if the
+// token has the claim, even an empty one: a token whose binding is ignored
+// becomes a bearer token again.
+func confirmation(claims object) (map[string]any, error) {
+	members, ok := claims["cnf"].(map[string]any)
+	if !ok && claims.has("cnf") {
+		return nil, errors.New("cnf: must be a JSON object")
+	}
+	return members, nil
 }
 
 func (p *claimsPolicy) kept(claims object) map[string]any {

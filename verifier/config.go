@@ -1,18 +1,19 @@
 package verifier
 
 import (
-	"errors"
+	"cmp"
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/netip"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/drawbridge-rpc/drawbridge/fault"
+	"github.com/drawbridge-rpc/drawbridge/internal/uri"
 )
 
-// The values that a zero field of a [JWTConfig] stands for, and the bounds.
+// The defaults and bounds of a [JWTConfig].
 const (
 	defaultLeeway          = 30 * time.Second
 	maxLeeway              = 5 * time.Minute
@@ -27,8 +28,8 @@ var (
 	defaultScopeClaims = []string{"scope", "scp"}
 
 	// supportedAlgorithms are the asymmetric signature algorithms of RFC 7518
-	// §3.1 and RFC 8037 §3.1. A symmetric one would make the public keys of the
-	// issuer shared secrets (RFC 8725 §2.1).
+	// §3.1 and RFC 8037 §3.1. A symmetric algorithm would turn the issuer's
+	// public keys into shared secrets (RFC 8725 §2.1).
 	supportedAlgorithms = []string{
 		"RS256", "RS384", "RS512",
 		"PS256", "PS384", "PS512",
@@ -37,13 +38,13 @@ var (
 	}
 )
 
-// JWTConfig configures a [JWT]. Only Issuer is required. [NewJWT] copies what it
-// needs; later changes have no effect.
+// JWTConfig configures a [JWT]. Only Issuer is required. [NewJWT] copies the
+// slices; later changes have no effect.
 type JWTConfig struct {
-	// Issuer is the issuer identifier of the OpenID provider, exactly as its
-	// tokens carry it in iss and its discovery document in issuer, down to a
-	// slash at the end. It is an https URL without query and fragment; http is
-	// allowed on loopback addresses alone. Required.
+	// Issuer is the issuer identifier of the OpenID provider, exactly as it
+	// stands in the iss claim of tokens and in the issuer member of the
+	// discovery document, including a trailing slash. It is an https URL
+	// without query and fragment; http is allowed on loopback. Required.
 	Issuer string
 
 	// AcceptTypeJWT also accepts tokens whose typ is "JWT" or missing.
@@ -52,101 +53,114 @@ type JWTConfig struct {
 	// §4), which only access tokens have. Many providers do not follow it yet
 	// (ZITADEL, Keycloak, Entra and everything built with package op of
 	// zitadel/oidc send "JWT", Okta sends none). With this option the typ no
-	// longer tells an access token from an ID token of the same issuer. What
-	// is left is the audience, so give each resource an audience of its own,
-	// never a client id, and the refusal of what only other tokens carry; see
-	// [JWT.VerifyToken].
+	// longer distinguishes an access token from an ID token of the same issuer.
+	// Only the audience does, and the refusal of claims that other kinds of
+	// tokens have; see [JWT.VerifyToken]. Give each resource an audience of its
+	// own, never a client ID.
 	AcceptTypeJWT bool
 
-	// Algorithms are the signature algorithms that are accepted (RFC 8725
-	// §3.1), by their names in RFC 7518 §3.1: the RS, PS and ES families and
-	// EdDSA. "none" and the HS family are errors. An RSA key without an alg of
-	// its own is used with the first RSA algorithm of this list and no other.
-	// Nil means RS256, ES256, PS256 and EdDSA.
+	// Algorithms are the accepted signature algorithms (RFC 8725 §3.1), by
+	// their names in RFC 7518 §3.1: the RS, PS and ES families and EdDSA.
+	// "none" and the HS family are errors. An RSA key without an alg is used
+	// with the first RSA algorithm in this list and no other. Nil means RS256,
+	// ES256, PS256 and EdDSA.
 	Algorithms []string
 
-	// Leeway is how far the clocks of the issuer and of this machine may be
-	// apart. It only widens: a token is accepted until exp plus Leeway, and
-	// from nbf and iat minus Leeway. Zero means 30 seconds, at most 5 minutes
-	// are allowed; a nanosecond is as good as none.
+	// Leeway is the tolerated difference between the clocks of the issuer and
+	// of this machine. A token is accepted until exp plus Leeway, and from nbf
+	// and iat minus Leeway. Zero means 30 seconds; the maximum is 5 minutes.
+	// For practically no leeway set a nanosecond.
 	Leeway time.Duration
 
-	// ScopeClaims are the claims that may hold the scopes, as a string with
-	// spaces between them or as an array of strings. The first one that a token
-	// has counts, the others do not. Nil means "scope" (RFC 9068 §2.2.3), else
-	// "scp" (Entra, Okta).
+	// ScopeClaims are the claims that may hold the scopes, as a string
+	// separated by spaces or as an array of strings. Only the first one that a
+	// token has counts. Nil means "scope" (RFC 9068 §2.2.3), then "scp" (Entra,
+	// Okta).
 	ScopeClaims []string
 
-	// Claims names further top-level claims to keep in
-	// [interceptor.TokenInfo.Claims], such as "tenant" or "realm_access".
+	// Claims are the names of further top-level claims to keep in
+	// [token.Info.Claims], such as "tenant" or "realm_access".
 	Claims []string
 
 	// HTTPClient fetches the discovery document and the key set. It is copied,
-	// and the copy follows no redirect to a URL that is less protected than the
-	// issuer. Each fetch ends after 10 seconds, whatever Timeout says. Nil means
-	// a client of our own with the transport of package http.
+	// and the copy does not follow a redirect to a URL that is less protected
+	// than the issuer. Each fetch ends after 10 seconds, regardless of the
+	// client's Timeout. Nil means a client with the default transport of
+	// net/http.
 	HTTPClient *http.Client
 
-	// RefreshInterval is the age at which the key set is fetched again, in the
-	// background, while there are tokens to verify. Zero means 15 minutes; it
-	// must be between a second and a day.
+	// RefreshInterval is the age at which the key set is fetched again in the
+	// background, as long as tokens arrive. Zero means 15 minutes; it must be
+	// between one second and one day.
 	//
 	// A key that the issuer has withdrawn is accepted until a refresh succeeds.
-	// While tokens keep coming, that is for RefreshInterval and the time of a
-	// fetch. The first token after a pause may still be judged by keys of up to
-	// twice that age; when they are older, the callers wait for the refresh.
+	// As long as tokens arrive, that takes RefreshInterval plus the time of a
+	// fetch. The first token after an idle period may still be verified with
+	// keys of up to twice that age; if they are older, callers wait for the
+	// refresh.
 	//
-	// While the issuer cannot be reached, or publishes a set that is broken or
-	// without a usable key, the last good keys stay trusted, however old they
-	// get, so that an outage does not lock everyone out. A refresh is then tried
-	// every ten seconds, or every RefreshInterval if that is shorter, and the
-	// Logger is told how old the keys are. Only a new [JWT] starts without them.
+	// While the issuer is unreachable, or publishes a key set that is broken or
+	// has no usable key, the last good keys stay trusted, however old they get,
+	// so an outage does not lock out all callers. The refresh is then retried
+	// every ten seconds, or every RefreshInterval if that is shorter, and
+	// warnings in the log state the age of the keys. Only a new [JWT] starts
+	// without them.
 	RefreshInterval time.Duration
 
-	// CacheSize bounds how many verified tokens are remembered, so that each
-	// signature is checked once. An entry is of no use beyond the expiry of the
-	// token or the refresh that notices the withdrawal of a key. Zero means
-	// 10,000, and a negative number means that nothing is remembered.
+	// CacheSize is the maximum number of verified tokens to remember, so that
+	// each signature is checked once. An entry is not used after the token has
+	// expired, or after a refresh has found that a key was withdrawn. Zero
+	// means 10,000; a negative number disables the cache.
 	//
-	// An entry takes the length of its token, about half a kilobyte, and what
-	// is kept of the claims: scopes, audience and those that Claims names.
-	// That is one or two kilobytes for usual tokens. Tokens longer than 4 KiB
-	// are not remembered; one of that length whose claims are thousands of
-	// small values takes up to 40 KiB. Only the issuer can make such tokens.
+	// An entry takes the length of its token, about half a kilobyte, and the
+	// kept claims: scopes, audience and those in Claims. This amounts to one or
+	// two kilobytes for common tokens. Tokens longer than 4 KiB are not
+	// remembered; one of that length whose claims are thousands of small values
+	// takes up to 40 KiB. Only the issuer can make such tokens.
 	CacheSize int
 
-	// Logger is told when the key set cannot be fetched, and when it can again.
-	// Nil means slog.Default.
+	// Logger receives a warning if the key set cannot be fetched, and a message
+	// when it can be fetched again. Nil means slog.Default.
 	Logger *slog.Logger
 }
 
-// validate reports all faults of the configuration at once.
+// validate reports all faults of the configuration.
 func (c JWTConfig) validate() error {
-	faults := []error{
-		checkIssuer(c.Issuer),
-		checkRange("Leeway", c.Leeway, 0, maxLeeway),
+	faults := fault.List{Within: "verifier: JWTConfig."}
+	if _, reason := uri.ParseIdentifier(c.Issuer); reason != "" {
+		faults.Add("Issuer", c.Issuer, reason, "")
 	}
-	if c.RefreshInterval != 0 {
-		faults = append(faults, checkRange("RefreshInterval", c.RefreshInterval, minRefreshInterval, maxRefreshInterval))
+	if c.Leeway < 0 || c.Leeway > maxLeeway {
+		faults.Add("Leeway", c.Leeway.String(), fmt.Sprintf("is not between 0s and %v", maxLeeway), "")
+	}
+	if c.RefreshInterval != 0 && (c.RefreshInterval < minRefreshInterval || c.RefreshInterval > maxRefreshInterval) {
+		faults.Add("RefreshInterval", c.RefreshInterval.String(),
+			fmt.Sprintf("is not between %v and %v", minRefreshInterval, maxRefreshInterval), "")
 	}
 	if c.Algorithms != nil && len(c.Algorithms) == 0 {
-		faults = append(faults, fault("Algorithms", c.Algorithms, "accepts no token; nil stands for the default"))
+		faults.Add("Algorithms", "", "is empty and would accept no token", "leave it nil for the default")
 	}
-	for _, name := range c.Algorithms {
+	for i, name := range c.Algorithms {
 		if !slices.Contains(supportedAlgorithms, name) {
-			faults = append(faults, fault("Algorithms", name, "is no asymmetric signature algorithm"))
+			faults.Add(fmt.Sprintf("Algorithms[%d]", i), name, "is not an asymmetric signature algorithm",
+				"choose among "+strings.Join(supportedAlgorithms, ", "))
 		}
 	}
-	if slices.Contains(c.ScopeClaims, "") {
-		faults = append(faults, fault("ScopeClaims", c.ScopeClaims, "holds an empty name"))
-	}
-	if slices.Contains(c.Claims, "") {
-		faults = append(faults, fault("Claims", c.Claims, "holds an empty name"))
-	}
-	return errors.Join(faults...)
+	checkNames(&faults, "ScopeClaims", c.ScopeClaims)
+	checkNames(&faults, "Claims", c.Claims)
+	return faults.Err()
 }
 
-// withDefaults returns the configuration with its zero fields filled and its
+// checkNames reports the empty names in a list of claims.
+func checkNames(faults *fault.List, field string, names []string) {
+	for i, name := range names {
+		if name == "" {
+			faults.Add(fmt.Sprintf("%s[%d]", field, i), "", "is empty", "")
+		}
+	}
+}
+
+// withDefaults returns the configuration with its zero fields filled in and its
 // slices copied.
 func (c JWTConfig) withDefaults() JWTConfig {
 	if c.Algorithms == nil {
@@ -155,67 +169,11 @@ func (c JWTConfig) withDefaults() JWTConfig {
 	if c.ScopeClaims == nil {
 		c.ScopeClaims = defaultScopeClaims
 	}
-	if c.Leeway == 0 {
-		c.Leeway = defaultLeeway
-	}
-	if c.RefreshInterval == 0 {
-		c.RefreshInterval = defaultRefreshInterval
-	}
-	if c.CacheSize == 0 {
-		c.CacheSize = defaultCacheSize
-	}
+	c.Leeway = cmp.Or(c.Leeway, defaultLeeway)
+	c.RefreshInterval = cmp.Or(c.RefreshInterval, defaultRefreshInterval)
+	c.CacheSize = cmp.Or(c.CacheSize, defaultCacheSize)
 	c.Algorithms = slices.Clone(c.Algorithms)
 	c.ScopeClaims = slices.Clone(c.ScopeClaims)
 	c.Claims = slices.Clone(c.Claims)
 	return c
-}
-
-func checkIssuer(issuer string) error {
-	const field = "Issuer"
-	u, err := url.Parse(issuer)
-	switch {
-	case issuer == "":
-		return fault(field, issuer, "is required")
-	case err != nil:
-		return fault(field, issuer, "is no URL")
-	case u.Host == "" || u.Hostname() == "" || u.User != nil:
-		return fault(field, issuer, "must have a host and no user")
-	case strings.ContainsAny(issuer, "?#"):
-		return fault(field, issuer, "must have neither query nor fragment")
-	case !isProtected(u):
-		return fault(field, issuer, "must be https (or http on a loopback address)")
-	default:
-		return nil
-	}
-}
-
-// isProtected reports whether what is read from u cannot be changed on the way.
-func isProtected(u *url.URL) bool {
-	return u.Scheme == "https" || u.Scheme == "http" && isLoopback(u.Hostname())
-}
-
-func isLoopback(host string) bool {
-	addr, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && addr.IsLoopback()
-}
-
-func checkRange(field string, value, low, high time.Duration) error {
-	if value < low || value > high {
-		return fault(field, value, fmt.Sprintf("must be from %v to %v", low, high))
-	}
-	return nil
-}
-
-func fault(field string, value any, reason string) error {
-	return fmt.Errorf("verifier: JWTConfig.%s %s %s", field, display(value), reason)
-}
-
-// display quotes strings, so that an empty one or one with spaces is seen.
-func display(value any) string {
-	switch value := value.(type) {
-	case string, []string:
-		return fmt.Sprintf("%q", value)
-	default:
-		return fmt.Sprint(value)
-	}
 }

@@ -7,50 +7,67 @@ import (
 	"time"
 
 	"github.com/drawbridge-rpc/drawbridge/authtest"
+	"github.com/drawbridge-rpc/drawbridge/fault"
 	"github.com/drawbridge-rpc/drawbridge/verifier"
 )
 
 const login = "https://login.example.com"
 
 func TestConfigFaults(t *testing.T) {
+	const notAsymmetric = "is not an asymmetric signature algorithm"
+	issuer := func(value string) verifier.JWTConfig { return verifier.JWTConfig{Issuer: value} }
+	algorithms := func(names ...string) verifier.JWTConfig {
+		return verifier.JWTConfig{Issuer: login, Algorithms: append([]string{}, names...)}
+	}
+	leeway := func(d time.Duration) verifier.JWTConfig { return verifier.JWTConfig{Issuer: login, Leeway: d} }
+	refresh := func(d time.Duration) verifier.JWTConfig {
+		return verifier.JWTConfig{Issuer: login, RefreshInterval: d}
+	}
 	for _, row := range []struct {
-		name   string
-		config verifier.JWTConfig
-		want   string // field, value and reason
+		name                 string
+		config               verifier.JWTConfig
+		field, value, reason string // the reason in part
 	}{
-		{"no issuer", verifier.JWTConfig{}, `Issuer "" is required`},
-		{"SEED-8 issuer is no URL", verifier.JWTConfig{Issuer: "https://["}, `Issuer "https://[" is no URL`},
-		{"SEED-8 issuer is a name", verifier.JWTConfig{Issuer: "login.example.com"}, `Issuer "login.example.com" must have a host`},
-		{"issuer without host", verifier.JWTConfig{Issuer: "https:///realm"}, `must have a host`},
-		{"issuer with port alone", verifier.JWTConfig{Issuer: "https://:443"}, `must have a host`},
-		{"issuer with user", verifier.JWTConfig{Issuer: "https://u:p@login.example.com"}, `no user`},
-		{"issuer with query", verifier.JWTConfig{Issuer: login + "?a=b"}, `neither query nor fragment`},
-		{"issuer with empty query", verifier.JWTConfig{Issuer: login + "?"}, `neither query nor fragment`},
-		{"issuer with fragment", verifier.JWTConfig{Issuer: login + "#a"}, `neither query nor fragment`},
-		{"issuer with empty fragment", verifier.JWTConfig{Issuer: login + "#"}, `neither query nor fragment`},
-		{"issuer in the clear", verifier.JWTConfig{Issuer: "http://login.example.com"}, `must be https`},
-		{"issuer in the clear on a local network", verifier.JWTConfig{Issuer: "http://192.168.0.1"}, `must be https`},
-		{"issuer that looks like loopback", verifier.JWTConfig{Issuer: "http://localhost.example.com"}, `must be https`},
-		{"issuer of another scheme", verifier.JWTConfig{Issuer: "ftp://localhost"}, `must be https`},
-		{"R8725-3.2 none", verifier.JWTConfig{Issuer: login, Algorithms: []string{"none"}}, `Algorithms "none" is no asymmetric`},
-		{"R8725-3.1 HS256", verifier.JWTConfig{Issuer: login, Algorithms: []string{"RS256", "HS256"}}, `Algorithms "HS256" is no asymmetric`},
-		{"unknown algorithm", verifier.JWTConfig{Issuer: login, Algorithms: []string{"rs256"}}, `Algorithms "rs256"`},
-		{"no algorithm", verifier.JWTConfig{Issuer: login, Algorithms: []string{}}, `Algorithms [] accepts no token`},
-		{"leeway that narrows", verifier.JWTConfig{Issuer: login, Leeway: -1}, `Leeway -1ns must be from 0s to 5m0s`},
-		{"leeway too wide", verifier.JWTConfig{Issuer: login, Leeway: 6 * time.Minute}, `Leeway 6m0s`},
-		{"refresh too often", verifier.JWTConfig{Issuer: login, RefreshInterval: time.Millisecond}, `RefreshInterval 1ms must be from 1s to 24h0m0s`},
-		{"refresh in the past", verifier.JWTConfig{Issuer: login, RefreshInterval: -time.Hour}, `RefreshInterval -1h0m0s`},
-		{"refresh too rarely", verifier.JWTConfig{Issuer: login, RefreshInterval: 25 * time.Hour}, `RefreshInterval 25h0m0s`},
-		{"unnamed scope claim", verifier.JWTConfig{Issuer: login, ScopeClaims: []string{"scope", ""}}, `ScopeClaims ["scope" ""]`},
-		{"unnamed claim", verifier.JWTConfig{Issuer: login, Claims: []string{""}}, `Claims [""]`},
+		{"no issuer", issuer(""), "Issuer", "", "is required"},
+		{"SEED-8 issuer is no URL", issuer("https://["), "Issuer", "https://[", "is not a URL"},
+		{"SEED-8 issuer is a name", issuer("login.example.com"), "Issuer", "login.example.com", "is not an absolute URL"},
+		{"issuer without host", issuer("https:///realm"), "Issuer", "https:///realm", "has no host"},
+		{"issuer with port alone", issuer("https://:443"), "Issuer", "https://:443", "has no host"},
+		{"issuer with user", issuer("https://u:p@login.example.com"), "Issuer", "https://u:p@login.example.com", "more than a host and a port"},
+		{"issuer with malformed host", issuer("https://login..example.com"), "Issuer", "https://login..example.com", "malformed host"},
+		{"issuer with query", issuer(login + "?a=b"), "Issuer", login + "?a=b", "has a query"},
+		{"issuer with empty query", issuer(login + "?"), "Issuer", login + "?", "has a query"},
+		{"issuer with fragment", issuer(login + "#a"), "Issuer", login + "#a", "has a fragment"},
+		{"issuer with empty fragment", issuer(login + "#"), "Issuer", login + "#", "has a fragment"},
+		{"issuer in the clear", issuer("http://login.example.com"), "Issuer", "http://login.example.com", "only https"},
+		{"issuer in the clear on a local network", issuer("http://192.168.0.1"), "Issuer", "http://192.168.0.1", "only https"},
+		{"issuer that looks like loopback", issuer("http://localhost.example.com"), "Issuer", "http://localhost.example.com", "only https"},
+		{"issuer of another scheme", issuer("ftp://localhost"), "Issuer", "ftp://localhost", "is not an absolute URL"},
+		{"R8725-3.2 none", algorithms("none"), "Algorithms[0]", "none", notAsymmetric},
+		{"R8725-3.1 HS256", algorithms("RS256", "HS256"), "Algorithms[1]", "HS256", notAsymmetric},
+		{"unknown algorithm", algorithms("rs256"), "Algorithms[0]", "rs256", notAsymmetric},
+		{"unnamed algorithm", algorithms(""), "Algorithms[0]", "", notAsymmetric},
+		{"no algorithm", algorithms(), "Algorithms", "", "would accept no token"},
+		{"leeway that narrows", leeway(-1), "Leeway", "-1ns", "is not between 0s and 5m0s"},
+		{"leeway too wide", leeway(6 * time.Minute), "Leeway", "6m0s", "is not between 0s and 5m0s"},
+		{"refresh too often", refresh(time.Millisecond), "RefreshInterval", "1ms", "is not between 1s and 24h0m0s"},
+		{"refresh in the past", refresh(-time.Hour), "RefreshInterval", "-1h0m0s", "is not between 1s and 24h0m0s"},
+		{"refresh too rarely", refresh(25 * time.Hour), "RefreshInterval", "25h0m0s", "is not between 1s and 24h0m0s"},
+		{"unnamed scope claim", verifier.JWTConfig{Issuer: login, ScopeClaims: []string{"scope", ""}}, "ScopeClaims[1]", "", "is empty"},
+		{"unnamed claim", verifier.JWTConfig{Issuer: login, Claims: []string{""}}, "Claims[0]", "", "is empty"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			v, err := verifier.NewJWT(row.config)
-			if err == nil || v != nil {
-				t.Fatal("accepted")
+			if v != nil {
+				t.Error("returned a verifier")
 			}
-			if !strings.Contains(err.Error(), "JWTConfig."+row.want) && !strings.Contains(err.Error(), row.want) {
-				t.Errorf("got %v, want %s", err, row.want)
+			faults := slices.Collect(fault.All(err))
+			if len(faults) != 1 {
+				t.Fatalf("got %v, want one fault", err)
+			}
+			got := faults[0]
+			if got.Place != "verifier: JWTConfig."+row.field || got.Value != row.value || !strings.Contains(got.Reason, row.reason) {
+				t.Errorf("got %+v", got)
 			}
 		})
 	}
@@ -65,9 +82,8 @@ func TestConfigReportsAllFaults(t *testing.T) {
 		Claims:          []string{""},
 		RefreshInterval: 1,
 	})
-	joined, ok := err.(interface{ Unwrap() []error })
-	if !ok || len(joined.Unwrap()) != 7 {
-		t.Errorf("got %v, want 7 faults", err)
+	if n := len(slices.Collect(fault.All(err))); n != 7 {
+		t.Errorf("got %d faults, want 7: %v", n, err)
 	}
 }
 
@@ -79,6 +95,7 @@ func TestConfigAccepted(t *testing.T) {
 		login + ":8443",
 		"https://[2001:db8::1]",
 		"http://localhost:8080",
+		"http://LOCALHOST", // as for the identifier of a resource
 		"http://127.0.0.1",
 		"http://127.8.8.8:1",
 		"http://[::1]:8080",
@@ -89,7 +106,8 @@ func TestConfigAccepted(t *testing.T) {
 	}
 }
 
-// TestConfigIsCopied proves that slices of the configuration may be used again.
+// TestConfigIsCopied proves that later changes to slices of the configuration
+// have no effect.
 func TestConfigIsCopied(t *testing.T) {
 	config := verifier.JWTConfig{
 		Algorithms:  []string{"ES256"},
@@ -119,7 +137,7 @@ func TestSmallCache(t *testing.T) {
 	}
 }
 
-// TestAlgorithms proves that the list is heard.
+// TestAlgorithms proves that the list of accepted algorithms is applied.
 func TestAlgorithms(t *testing.T) {
 	f := newFixture(t, verifier.JWTConfig{Algorithms: []string{"EdDSA"}}, "EdDSA", "ES256")
 	f.accepts(t, f.mint())

@@ -6,7 +6,8 @@ import (
 	"fmt"
 
 	"github.com/drawbridge-rpc/drawbridge/authtest"
-	"github.com/drawbridge-rpc/drawbridge/interceptor"
+	"github.com/drawbridge-rpc/drawbridge/fault"
+	"github.com/drawbridge-rpc/drawbridge/token"
 	"github.com/drawbridge-rpc/drawbridge/verifier"
 )
 
@@ -19,38 +20,40 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	token := issuer.Mint(authtest.Token{
+	raw := issuer.Mint(authtest.Token{
 		Subject:  "alice",
 		Audience: []string{"https://api.example.com"},
 		Scope:    "inventory:read inventory:write",
 	})
-	info, err := jwt.VerifyToken(context.Background(), token)
+	info, err := jwt.VerifyToken(context.Background(), raw)
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	fmt.Println(info.Subject, info.Audience, info.Scopes)
 
-	_, err = jwt.VerifyToken(context.Background(), authtest.Tamper(token))
-	fmt.Println(errors.Is(err, interceptor.ErrInvalidToken))
+	_, err = jwt.VerifyToken(context.Background(), authtest.Tamper(raw))
+	fmt.Println(errors.Is(err, token.ErrInvalid))
 	// Output:
 	// alice [https://api.example.com] [inventory:read inventory:write]
 	// true
 }
 
-// All faults of a configuration are reported together.
+// NewJWT reports all faults of a configuration together.
 func ExampleNewJWT_faults() {
 	_, err := verifier.NewJWT(verifier.JWTConfig{
 		Issuer:     "http://login.example.com",
 		Algorithms: []string{"RS256", "none"},
 	})
-	fmt.Println(err)
+	for f := range fault.All(err) {
+		fmt.Println(f.Place, f.Value)
+	}
 	// Output:
-	// verifier: JWTConfig.Issuer "http://login.example.com" must be https (or http on a loopback address)
-	// verifier: JWTConfig.Algorithms "none" is no asymmetric signature algorithm
+	// verifier: JWTConfig.Issuer http://login.example.com
+	// verifier: JWTConfig.Algorithms[1] none
 }
 
-// A provider that does not follow RFC 9068 in all.
+// A configuration for a provider that does not fully follow RFC 9068.
 func ExampleJWTConfig() {
 	_, err := verifier.NewJWT(verifier.JWTConfig{
 		Issuer:        "https://keycloak.example.com/realms/shop",

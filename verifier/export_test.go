@@ -2,27 +2,29 @@ package verifier
 
 import "time"
 
-// NewJWTAt is NewJWT with a clock.
+// NewJWTAt is NewJWT with its own clock.
 func NewJWTAt(config JWTConfig, now func() time.Time) (*JWT, error) {
 	return newJWT(config, now)
 }
 
-// AwaitFetch returns when no fetch is running.
+// AwaitFetch waits until no fetch is running.
 func (v *JWT) AwaitFetch() {
-	v.keys.mu.Lock()
-	running := v.keys.running
-	v.keys.mu.Unlock()
+	keys := v.front.source.(*issuer).keys
+	keys.mu.Lock()
+	running := keys.running
+	keys.mu.Unlock()
 	if running != nil {
 		<-running.done
 	}
 }
 
-// Cached returns how many tokens are remembered.
+// Cached returns the number of remembered tokens.
 func (v *JWT) Cached() int {
-	if v.cache == nil {
+	c := v.front.cache
+	if c == nil {
 		return 0
 	}
-	v.cache.mu.Lock()
-	defer v.cache.mu.Unlock()
-	return v.cache.young.Load().size + v.cache.old.Load().size
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.young.Load().size + c.old.Load().size
 }

@@ -3,22 +3,25 @@ package verifier_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/drawbridge-rpc/drawbridge/authtest"
-	"github.com/drawbridge-rpc/drawbridge/interceptor"
+	"github.com/drawbridge-rpc/drawbridge/token"
 	"github.com/drawbridge-rpc/drawbridge/verifier"
 )
 
 const (
 	api      = "https://api.example.com"
 	interval = 15 * time.Minute // the default of JWTConfig.RefreshInterval
+	coolDown = time.Second      // between the starts of two fetches
 )
 
-// A clock stands still unless it is moved.
+// A clock stands still until it is advanced.
 type clock struct{ nanos atomic.Int64 }
 
 func newClock() *clock {
@@ -30,7 +33,7 @@ func newClock() *clock {
 func (c *clock) Now() time.Time          { return time.Unix(0, c.nanos.Load()) }
 func (c *clock) Advance(d time.Duration) { c.nanos.Add(int64(d)) }
 
-// A fixture is an issuer, and a verifier for it, with one clock.
+// A fixture is an issuer and a verifier for it, which share a clock.
 type fixture struct {
 	*clock
 
@@ -50,18 +53,18 @@ func newFixture(t testing.TB, config verifier.JWTConfig, algorithms ...string) *
 	return f
 }
 
-// mint returns a good token for an hour, except for what alter does to it.
+// mint returns a good token, altered as requested.
 func (f *fixture) mint(alter ...func(*authtest.Token)) string {
-	token := authtest.Token{
+	minted := authtest.Token{
 		Audience: []string{api},
 		Scope:    "inventory:read",
 		IssuedAt: f.Now(),
 		Lifetime: 100 * time.Hour,
 	}
 	for _, a := range alter {
-		a(&token)
+		a(&minted)
 	}
-	return f.issuer.Mint(token)
+	return f.issuer.Mint(minted)
 }
 
 func claim(name string, value any) func(*authtest.Token) {
@@ -86,16 +89,16 @@ func with(m map[string]any, name string, value any) map[string]any {
 	return m
 }
 
-func (f *fixture) verify(t testing.TB, token string) (*interceptor.TokenInfo, error) {
+func (f *fixture) verify(t testing.TB, raw string) (*token.Info, error) {
 	t.Helper()
-	info, err := f.verifier.VerifyToken(t.Context(), token)
-	checkResult(t, token, info, err)
+	info, err := f.verifier.VerifyToken(t.Context(), raw)
+	checkResult(t, raw, info, err)
 	return info, err
 }
 
-// checkResult holds for every answer: a token or an error of one class, which
-// does not hold the token.
-func checkResult(t testing.TB, token string, info *interceptor.TokenInfo, err error) {
+// checkResult checks a property of every result: it is either facts, or an
+// error of exactly one class that does not contain the token.
+func checkResult(t testing.TB, raw string, info *token.Info, err error) {
 	t.Helper()
 	if (info == nil) == (err == nil) {
 		t.Fatalf("info %v and error %v", info, err)
@@ -103,31 +106,31 @@ func checkResult(t testing.TB, token string, info *interceptor.TokenInfo, err er
 	if err == nil {
 		return
 	}
-	if errors.Is(err, interceptor.ErrInvalidToken) == errors.Is(err, interceptor.ErrUnavailable) {
-		t.Errorf("error is not of exactly one class: %v", err)
+	if errors.Is(err, token.ErrInvalid) == errors.Is(err, token.ErrUnavailable) {
+		t.Errorf("the error is not of exactly one class: %v", err)
 	}
-	for segment := range strings.SplitSeq(token, ".") {
+	for segment := range strings.SplitSeq(raw, ".") {
 		if len(segment) > 20 && strings.Contains(err.Error(), segment) {
-			t.Errorf("error holds a part of the token: %v", err)
+			t.Errorf("the error contains a part of the token: %v", err)
 		}
 	}
 }
 
-func (f *fixture) accepts(t testing.TB, token string) {
+func (f *fixture) accepts(t testing.TB, raw string) {
 	t.Helper()
-	if _, err := f.verify(t, token); err != nil {
+	if _, err := f.verify(t, raw); err != nil {
 		t.Errorf("refused: %v", err)
 	}
 }
 
-func (f *fixture) refuses(t testing.TB, token string, class error) {
+func (f *fixture) refuses(t testing.TB, raw string, class error) {
 	t.Helper()
-	if _, err := f.verify(t, token); !errors.Is(err, class) {
+	if _, err := f.verify(t, raw); !errors.Is(err, class) {
 		t.Errorf("got %v, want %v", err, class)
 	}
 }
 
-// fetches checks how many key-set requests do causes.
+// fetches checks the number of key-set requests that do causes.
 func (f *fixture) fetches(t testing.TB, want int, do func()) {
 	t.Helper()
 	before := f.issuer.KeySetRequests()
@@ -138,7 +141,7 @@ func (f *fixture) fetches(t testing.TB, want int, do func()) {
 	}
 }
 
-// editKeySet makes the issuer serve its key set with changes to each key.
+// editKeySet makes the issuer serve its key set with each key edited.
 func (f *fixture) editKeySet(t testing.TB, edit func(key map[string]any)) {
 	t.Helper()
 	var set struct {
@@ -155,4 +158,17 @@ func (f *fixture) editKeySet(t testing.TB, edit func(key map[string]any)) {
 		t.Fatal(err)
 	}
 	f.issuer.HandleKeySet(authtest.Answer(200, "application/json", string(document)))
+}
+
+// inAllCalls runs n calls of do concurrently and waits for them.
+func inAllCalls(n int, do func(i int)) {
+	var group sync.WaitGroup
+	for i := range n {
+		group.Go(func() { do(i) })
+	}
+	group.Wait()
+}
+
+func unknownKey(i int) func(*authtest.Token) {
+	return parameter("kid", fmt.Sprintf("unknown-%d", i))
 }

@@ -6,19 +6,18 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
-	"github.com/zitadel/oidc/v3/pkg/oidc"
 )
 
-// errNoKey says that the signature may have been made with a key that the issuer
-// has published since the keys were fetched.
+// errNoKey means that the signature may have been made with a key that the
+// issuer has published since the keys were fetched.
 var errNoKey = errors.New("no key of the issuer fits")
 
 // keys is one state of the key set of the issuer. It is immutable.
 type keys struct {
-	// serial is that of the attempt that brought them.
+	// serial is that of the attempt that fetched them.
 	serial uint64
-	// epoch grows whenever a key is withdrawn. What was verified in another
-	// epoch has to be verified again.
+	// epoch grows whenever a key is withdrawn. A token that was verified in
+	// another epoch must be verified again.
 	epoch   uint64
 	fetched time.Time
 
@@ -28,8 +27,8 @@ type keys struct {
 	identities  map[identity]bool
 }
 
-// A keyName is what a token says about its key. The algorithm is part of it,
-// because a key is used with one algorithm only (RFC 8725 §3.1).
+// A keyName names a key, as the header of a token does. The algorithm is part
+// of the name, because a key is used with one algorithm only (RFC 8725 §3.1).
 type keyName struct{ id, algorithm string }
 
 func newKeys(published []*publicKey, previous *keys, serial uint64, now time.Time) *keys {
@@ -44,7 +43,7 @@ func newKeys(published []*publicKey, previous *keys, serial uint64, now time.Tim
 	}
 	for _, key := range published {
 		if k.identities[key.identity] {
-			continue // published twice, but one key all the same
+			continue // one key, published twice
 		}
 		k.identities[key.identity] = true
 		k.ids[key.name.id] = true
@@ -69,34 +68,39 @@ func (k *keys) lacksAny(previous *keys) bool {
 	return false
 }
 
-// predate reports whether the keys may lack one that was there when the token
-// came, because the attempt that brought them had begun by then.
+// predate reports whether the keys may lack one that was published when the
+// token arrived, because the attempt that fetched them had started by then.
 func (k *keys) predate(came arrival) bool { return k.serial <= came.attempts }
 
-// verify returns the payload, or an error that is errNoKey when newer keys
-// could lead to another answer.
-func (k *keys) verify(jws *jose.JSONWebSignature) ([]byte, error) {
-	var name keyName
-	name.id, name.algorithm = oidc.GetKeyIDAndAlg(jws)
-	candidates, err := k.candidates(name)
-	if err != nil {
-		return nil, err
-	}
-	for _, candidate := range candidates {
-		if payload, err := jws.Verify(candidate.key); err == nil {
-			return payload, nil
-		}
-	}
-	if name.id == "" {
-		// The key may have been replaced, which a key id would have told.
-		return nil, fmt.Errorf("the signature is wrong: %w", errNoKey)
-	}
-	return nil, fmt.Errorf("the signature is wrong (kid %s)", quote(name.id))
+// A signed is a JWS with its payload, and the name of the key that it claims to
+// be signed with.
+type signed struct {
+	jws     *jose.JSONWebSignature
+	payload []byte
+	key     keyName
 }
 
-// candidates returns the keys that a token may have been signed with. Usually
-// there is one; an issuer that gives several keys the same id means any of
-// them.
+// verify checks a signature. The error unwraps to errNoKey if newer keys could
+// change the result.
+func (k *keys) verify(s signed) error {
+	candidates, err := k.candidates(s.key)
+	if err != nil {
+		return err
+	}
+	for _, candidate := range candidates {
+		if s.jws.DetachedVerify(s.payload, candidate.key) == nil {
+			return nil
+		}
+	}
+	if s.key.id == "" {
+		// The key may have been replaced, which a key ID would have revealed.
+		return fmt.Errorf("the signature is wrong: %w", errNoKey)
+	}
+	return fmt.Errorf("the signature is wrong (kid %s)", quote(s.key.id))
+}
+
+// candidates returns the keys that a token may have been signed with: one,
+// unless the issuer publishes several keys with the same ID.
 func (k *keys) candidates(name keyName) ([]*publicKey, error) {
 	if name.id == "" {
 		return k.onlyKey(name.algorithm)
@@ -110,8 +114,8 @@ func (k *keys) candidates(name keyName) ([]*publicKey, error) {
 	return nil, fmt.Errorf("%w (kid %s)", errNoKey, quote(name.id))
 }
 
-// onlyKey serves tokens without a key id. Trying one key after the other would
-// let a caller choose how much work a refusal is.
+// onlyKey returns the key for a token without a key ID. It does not try one key
+// after the other, which would let a caller choose the cost of a refusal.
 func (k *keys) onlyKey(algorithm string) ([]*publicKey, error) {
 	found := k.byAlgorithm[algorithm]
 	switch len(found) {

@@ -6,42 +6,42 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/go-jose/go-jose/v4"
+	"github.com/drawbridge-rpc/drawbridge/internal/panicked"
 )
 
 const (
-	// fetchTimeout bounds discovery and key set together.
+	// fetchTimeout bounds the requests for discovery document and key set
+	// together.
 	fetchTimeout = 10 * time.Second
-	// coolDown is the least time between the beginnings of two fetches, so that
-	// a flood of tokens with invented key ids costs the issuer a fetch a second.
-	// Nobody waits for its end.
+	// coolDown is the least time between the starts of two fetches. A flood of
+	// tokens with invented key IDs costs the issuer one fetch per second. No
+	// caller waits for the cool-down to end.
 	coolDown = time.Second
-	// retryInterval is the time between background fetches while they fail.
+	// retryInterval is the time between background fetches as long as they
+	// fail.
 	retryInterval = 10 * time.Second
-	// remindInterval is the time between warnings while fetches fail.
+	// remindInterval is the time between warnings as long as fetches fail.
 	remindInterval = time.Minute
 )
 
 // A keySet holds the keys of the issuer. It fetches them when they are first
-// needed, again in the background when they are older than the refresh
-// interval, and again when a token names a key that is not there.
+// needed, in the background when they are older than the refresh interval, and
+// when a token names an unknown key.
 //
-// Keys are never given up for nothing. When a fetch fails, or brings no usable
-// key, the last good ones stay in use however old they get: an outage of the
-// issuer must not lock everyone out. So a key that was withdrawn is trusted until
-// a fetch succeeds. A warning tells how old the keys are.
+// If a fetch fails, or returns no usable key, the last good keys stay in use,
+// however old they get: an outage of the issuer must not lock out all callers.
+// A withdrawn key is therefore trusted until a fetch succeeds. A warning in the
+// log states the age of the keys.
 //
-// A key that is not there may have been published since the keys were fetched.
-// Nobody is told that it does not exist unless a fetch that began after his
-// token had arrived did not bring it.
+// An unknown key may have been published since the keys were fetched. It is
+// reported as unknown only after a fetch that started after the token arrived.
 //
-// There is one fetch at a time. It has a context of its own: a caller that
-// gives up takes nobody with it.
+// One fetch runs at a time. It has its own context, so a caller that gives up
+// does not fail the others.
 type keySet struct {
 	issuer   string
 	interval time.Duration
@@ -50,29 +50,29 @@ type keySet struct {
 	fetch    func(context.Context) ([]*publicKey, error)
 
 	current  atomic.Pointer[keys] // nil until a fetch succeeds
-	due      atomic.Int64         // when to refresh, as elapsed counts
+	due      atomic.Int64         // the elapsed time at which to refresh
 	start    time.Time
-	attempts atomic.Uint64 // that have begun; written under mu
+	attempts atomic.Uint64 // the number of attempts started; written under mu
 
 	mu       sync.Mutex
-	running  *attempt  // nil when there is none
-	begun    time.Time // when the last attempt did
+	running  *attempt  // nil if there is none
+	begun    time.Time // the start of the last attempt
 	lastErr  error     // of the last attempt that ended
-	reminded time.Time // when a failure was last logged
+	reminded time.Time // the time of the last warning
 }
 
 // An attempt is one fetch, which any number of callers may wait for.
 type attempt struct {
 	serial uint64        // 1 for the first
 	done   chan struct{} // closed at the end
-	err    error         // to be read after done
+	err    error         // read only after done
 }
 
 // errNoAnswer is the result of a fetch that ended its goroutine.
 var errNoAnswer = errors.New("the fetch ended without an answer")
 
-// An arrival is when a token came, by the clock and by the count of the attempts
-// that had begun.
+// An arrival is the time at which a token arrived, and the number of attempts
+// that had started by then.
 type arrival struct {
 	now      time.Time
 	attempts uint64
@@ -89,51 +89,62 @@ func newKeySet(config JWTConfig, now func() time.Time) *keySet {
 	}
 }
 
-// verify returns the payload of a token with a good signature, and the epoch of
-// the keys that it was checked with.
-func (s *keySet) verify(ctx context.Context, jws *jose.JSONWebSignature, came arrival) ([]byte, uint64, error) {
+// holds reports whether the keys of an epoch are still in use, and no refresh
+// is due.
+func (s *keySet) holds(epoch uint64, now time.Time) bool {
+	current := s.current.Load()
+	return current != nil && current.epoch == epoch && !s.isDue(now)
+}
+
+func (s *keySet) isDue(now time.Time) bool {
+	return s.elapsed(now) >= time.Duration(s.due.Load())
+}
+
+// verify checks a signature, and returns the epoch of the keys that were used.
+func (s *keySet) verify(ctx context.Context, jws signed, came arrival) (uint64, error) {
 	keys, err := s.load(ctx, came.now)
 	if err != nil {
-		return nil, 0, err
+		return 0, err
 	}
-	payload, err := keys.verify(jws)
+	err = keys.verify(jws)
 	if errors.Is(err, errNoKey) && keys.predate(came) {
 		if keys, err = s.newerThan(ctx, keys); err != nil {
-			return nil, 0, err
+			return 0, err
 		}
-		payload, err = keys.verify(jws)
+		err = keys.verify(jws)
 	}
 	switch {
 	case err == nil:
-		return payload, keys.epoch, nil
+		return keys.epoch, nil
 	case errors.Is(err, errNoKey) && keys.predate(came):
-		return nil, 0, unavailable(fmt.Errorf("%w, but it may be newer than the last fetch", err))
+		return 0, unavailable(fmt.Errorf("%w, but it may be newer than the last fetch", err))
 	default:
-		return nil, 0, invalid(err)
+		return 0, invalid(err)
 	}
 }
 
-// load returns the keys to judge by, and sees to it that they are refreshed.
-// As a rule it does not wait, takes no lock and no memory.
+// load returns the keys to verify with, and starts a refresh if one is due.
+// Usually it neither waits nor locks nor allocates.
 func (s *keySet) load(ctx context.Context, now time.Time) (*keys, error) {
 	current := s.current.Load()
 	switch {
 	case current == nil:
 		return s.newerThan(ctx, nil)
-	case s.elapsed(now) < time.Duration(s.due.Load()):
-		return current, nil
-	default:
+	case s.isDue(now):
 		return s.refresh(ctx, now)
+	default:
+		return current, nil
 	}
 }
 
-// refresh starts a fetch that is due. It waits for it only after a long rest:
-// then the keys are more than two intervals old, although the issuer may be
-// well. If the last fetch failed there is no use in waiting.
+// refresh starts a fetch that is due. It waits for the result only after a long
+// idle period: the keys are then more than two intervals old although the
+// issuer is reachable, as far as is known. After a failed fetch it does not
+// wait.
 func (s *keySet) refresh(ctx context.Context, now time.Time) (*keys, error) {
 	s.mu.Lock()
 	current := s.current.Load()
-	if s.elapsed(now) < time.Duration(s.due.Load()) {
+	if !s.isDue(now) {
 		s.mu.Unlock()
 		return current, nil
 	}
@@ -149,9 +160,9 @@ func (s *keySet) refresh(ctx context.Context, now time.Time) (*keys, error) {
 	return s.current.Load(), nil // the old ones if the fetch failed
 }
 
-// newerThan returns keys that were fetched after those that the caller has
-// looked at, or the same again in the cool-down. If it joins an attempt, it does
-// not join another one when that ends: a flood cannot make it wait for ever.
+// newerThan returns keys that were fetched after the given ones, or the same
+// ones during the cool-down. After the end of an attempt that it joined, it
+// does not join another one, so a flood cannot keep it waiting.
 func (s *keySet) newerThan(ctx context.Context, seen *keys) (*keys, error) {
 	s.mu.Lock()
 	if current := s.current.Load(); current != seen {
@@ -176,7 +187,7 @@ func (s *keySet) newerThan(ctx context.Context, seen *keys) (*keys, error) {
 	return s.current.Load(), nil
 }
 
-// join returns the attempt that is running, and starts one if there is none.
+// join returns the running attempt, or starts one.
 // The caller holds s.mu.
 func (s *keySet) join() *attempt {
 	if s.running == nil {
@@ -187,31 +198,32 @@ func (s *keySet) join() *attempt {
 	return s.running
 }
 
-// run makes an attempt, and ends it whatever the fetch does: it runs code of
-// others on the answers of others, the transport of the user among it.
+// run makes an attempt, and ends it even if the fetch panics or exits the
+// goroutine. The fetch runs libraries, and the transport of the user, on input
+// from the network.
 func (s *keySet) run(a *attempt) {
 	var published []*publicKey
 	err := errNoAnswer
 	defer func() {
 		if value := recover(); value != nil {
-			err = &panicError{value: value, stack: debug.Stack()}
+			err = panicked.New("the fetch of the key set", value)
 		}
-		tell := s.finish(a, published, err)
+		log := s.finish(a, published, err)
 		close(a.done)
-		tell()
+		log()
 	}()
 	ctx, cancel := context.WithTimeout(context.Background(), fetchTimeout)
 	defer cancel()
 	published, err = s.fetch(ctx)
 }
 
-// finish takes over the result of an attempt. It returns what is to be logged,
-// because a handler of the logger may take its time.
-func (s *keySet) finish(a *attempt, published []*publicKey, err error) (tell func()) {
+// finish stores the result of an attempt. It returns the function that logs it,
+// to be called without the lock, because a log handler may be slow.
+func (s *keySet) finish(a *attempt, published []*publicKey, err error) (log func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.now()
-	tell = s.message(err, now)
+	log = s.message(err, now)
 	next := min(s.interval, retryInterval)
 	if err == nil {
 		s.current.Store(newKeys(published, s.current.Load(), a.serial, now))
@@ -220,7 +232,7 @@ func (s *keySet) finish(a *attempt, published []*publicKey, err error) (tell fun
 	s.due.Store(int64(s.elapsed(now) + next))
 	s.lastErr, s.running = err, nil
 	a.err = err
-	return tell
+	return log
 }
 
 // wait returns an error only if ctx ends first.
@@ -233,12 +245,13 @@ func (a *attempt) wait(ctx context.Context) error {
 	}
 }
 
-// elapsed is a duration and not an instant, so that a wall clock that is set
-// does not move it.
+// elapsed is a duration, not an instant, so that setting the wall clock does
+// not change when a refresh is due.
 func (s *keySet) elapsed(now time.Time) time.Duration { return now.Sub(s.start) }
 
-// message tells when fetches begin to fail, now and then while they do, and
-// when they succeed again. The caller holds s.mu.
+// message returns the function that logs the result of an attempt: the first
+// failure, reminders as long as fetches fail, and the first success after them.
+// The caller holds s.mu.
 func (s *keySet) message(err error, now time.Time) func() {
 	logger := cmp.Or(s.logger, slog.Default())
 	switch {
@@ -257,16 +270,16 @@ func (s *keySet) message(err error, now time.Time) func() {
 	}
 }
 
-// describe returns what there is to know about a failure.
+// describe returns the attributes of a warning.
 func (s *keySet) describe(err error, now time.Time) []slog.Attr {
 	attrs := []slog.Attr{slog.String("issuer", s.issuer), slog.Any("error", err), s.age(now)}
-	if panicked, ok := errors.AsType[*panicError](err); ok {
-		attrs = append(attrs, slog.String("stack", string(panicked.stack)))
+	if panicking, ok := errors.AsType[*panicked.Error](err); ok {
+		attrs = append(attrs, slog.String("stack", string(panicking.Stack)))
 	}
 	return attrs
 }
 
-// age describes how old the keys in use are.
+// age returns the age of the keys in use as an attribute.
 func (s *keySet) age(now time.Time) slog.Attr {
 	current := s.current.Load()
 	if current == nil {

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// TestNewerThan has a caller that looked at keys which were replaced before it
-// asked for newer ones. It gets those at once, even in the cool-down.
+// TestNewerThan has a caller whose keys were replaced before it asks for newer
+// ones. It gets those at once, even in the cool-down.
 func TestNewerThan(t *testing.T) {
 	s := newKeySet(JWTConfig{RefreshInterval: time.Minute}, time.Now)
 	fetches := 0
@@ -29,8 +29,8 @@ func TestNewerThan(t *testing.T) {
 	}
 }
 
-// TestRefreshIsNotDue has two callers see that a refresh is due, and the second
-// come when it is done.
+// TestRefreshIsNotDue has a caller that finds a refresh due which another
+// caller has completed meanwhile.
 func TestRefreshIsNotDue(t *testing.T) {
 	s := newKeySet(JWTConfig{RefreshInterval: time.Minute}, time.Now)
 	s.fetch = func(context.Context) ([]*publicKey, error) { return nil, nil }

@@ -9,20 +9,19 @@ import (
 	"github.com/go-jose/go-jose/v4/json"
 )
 
-// latest is the last second that a NumericDate may name,
-// 9999-12-31T23:59:59Z. What lies beyond is a mistake or an attack on the
-// arithmetic.
+// latest is the last second that a NumericDate may name, 9999-12-31T23:59:59Z.
+// A later date is a mistake, or an attack on the arithmetic.
 const latest = 253402300799
 
 var errNotString = errors.New("must be a string")
 
-// An object is a JSON object of a token, the header or the claims, with its
-// values as encoding/json decodes them into an any.
+// An object is a JSON object of a token, with its values as encoding/json
+// decodes them into an any.
 //
-// It is decoded with the JSON package of go-jose: names match in their exact
-// case only, and an object that has a name twice is refused (RFC 7519 §4).
-// With encoding/json and struct tags "AUD" would override "aud", and whoever
-// reads the same token with another library would read something else.
+// It is decoded with the JSON package of go-jose, which matches names in their
+// exact case and refuses an object with a duplicate name at any depth (RFC 7519
+// §4). With encoding/json and struct tags, "AUD" would override "aud", and
+// another library would read something else in the same token.
 type object map[string]any
 
 func parseObject(data []byte) (object, error) {
@@ -42,7 +41,7 @@ func (o object) has(name string) bool {
 	return ok
 }
 
-// text returns a member that must be a string. It is empty when absent.
+// text returns a member that must be a string, or "" if it is absent.
 func (o object) text(name string) (string, error) {
 	text, ok := o[name].(string)
 	if !ok && o.has(name) {
@@ -51,7 +50,7 @@ func (o object) text(name string) (string, error) {
 	return text, nil
 }
 
-// requiredText returns a member that must be a string and not empty.
+// requiredText returns a member that must be a non-empty string.
 func (o object) requiredText(name string) (string, error) {
 	text, err := o.text(name)
 	if err == nil && text == "" {
@@ -60,8 +59,8 @@ func (o object) requiredText(name string) (string, error) {
 	return text, err
 }
 
-// texts returns a member that is either an array of strings, or a string that
-// split takes apart.
+// texts returns a member that is an array of strings, or a string that split
+// splits.
 func (o object) texts(name string, split func(string) []string) ([]string, error) {
 	switch value := o[name].(type) {
 	case string:
@@ -86,7 +85,7 @@ func toStrings(name string, values []any) ([]string, error) {
 }
 
 // instant returns a NumericDate (RFC 7519 §2): seconds since 1970, which may
-// have a fraction. The result is false when the member is absent.
+// have a fraction. It reports false if the member is absent.
 func (o object) instant(name string) (time.Time, bool, error) {
 	if !o.has(name) {
 		return time.Time{}, false, nil

@@ -7,17 +7,20 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/zitadel/oidc/v3/pkg/client"
+
+	"github.com/drawbridge-rpc/drawbridge/internal/uri"
 )
 
-// maxKeySet bounds the key set in bytes. The discovery document has the same
-// limit inside zitadel/oidc.
+// maxKeySet bounds the key set in bytes. zitadel/oidc has the same limit for
+// the discovery document.
 const maxKeySet = 1 << 20
 
 const maxRedirects = 5
 
-// A provider reads what an OpenID provider publishes.
+// A provider fetches the keys that an OpenID provider publishes.
 type provider struct {
 	issuer     string
 	client     *http.Client
@@ -32,17 +35,17 @@ func newProvider(config JWTConfig) *provider {
 	}
 }
 
-// fetch returns the usable keys. The address of the key set is discovered each
-// time, since an issuer may move it.
+// fetch returns the usable keys. It discovers the address of the key set each
+// time, because an issuer may move it.
 func (p *provider) fetch(ctx context.Context) ([]*publicKey, error) {
 	metadata, err := client.Discover(ctx, p.issuer, p.client)
 	if err != nil {
-		// The text may hold all that the server answered.
+		// The text may contain the whole response of the server.
 		return nil, fmt.Errorf("discovery: %s", quote(err.Error()))
 	}
 	document, err := p.get(ctx, metadata.JwksURI)
 	if err != nil {
-		// Not wrapped: the deadline of the fetch is not that of a caller.
+		// Not wrapped: the deadline of the fetch is not the caller's.
 		return nil, fmt.Errorf("key set: %s", quote(err.Error()))
 	}
 	published, err := parseKeySet(document, p.algorithms)
@@ -55,7 +58,7 @@ func (p *provider) fetch(ctx context.Context) ([]*publicKey, error) {
 func (p *provider) get(ctx context.Context, address string) ([]byte, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" {
-		return nil, fmt.Errorf("jwks_uri is %s, which is no URL", quote(address))
+		return nil, fmt.Errorf("jwks_uri is %s, which is not a URL", quote(address))
 	}
 	if !isAsProtected(u, p.issuer) {
 		return nil, fmt.Errorf("jwks_uri is %s, which is less protected than the issuer", quote(address))
@@ -87,8 +90,8 @@ func read(response *http.Response) ([]byte, error) {
 	return body, nil
 }
 
-// safeClient returns a copy of base that leaves the protection of https only if
-// the issuer never had it.
+// safeClient returns a copy of base that follows a redirect only if it leads to
+// a URL that is as protected as the issuer.
 func safeClient(base *http.Client, issuer string) *http.Client {
 	safe := &http.Client{Timeout: fetchTimeout}
 	if base != nil {
@@ -114,9 +117,8 @@ func limitRedirects(_ *http.Request, via []*http.Request) error {
 	return nil
 }
 
-// isAsProtected reports whether u is https, or else a loopback address of an
-// issuer that is one too.
+// isAsProtected reports whether u is https, or a loopback address if the issuer
+// is one.
 func isAsProtected(u *url.URL, issuer string) bool {
-	base, err := url.Parse(issuer)
-	return err == nil && isProtected(u) && (u.Scheme == "https" || base.Scheme == "http")
+	return uri.IsProtected(u) && (u.Scheme == "https" || strings.HasPrefix(issuer, "http:"))
 }

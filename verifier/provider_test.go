@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/drawbridge-rpc/drawbridge/authtest"
-	"github.com/drawbridge-rpc/drawbridge/interceptor"
+	"github.com/drawbridge-rpc/drawbridge/token"
 	"github.com/drawbridge-rpc/drawbridge/verifier"
 )
 
@@ -42,9 +42,9 @@ func TestDiscovery(t *testing.T) {
 	}{
 		{"foreign issuer", "issuer", "https://evil.example.com", "issuer"},
 		{"issuer with a slash", "issuer", nil, "issuer"},
-		{"no jwks_uri", "jwks_uri", "", "no URL"},
-		{"relative jwks_uri", "jwks_uri", "/keys", "no URL"},
-		{"broken jwks_uri", "jwks_uri", "http://[", "no URL"},
+		{"no jwks_uri", "jwks_uri", "", "not a URL"},
+		{"relative jwks_uri", "jwks_uri", "/keys", "not a URL"},
+		{"broken jwks_uri", "jwks_uri", "http://[", "not a URL"},
 		{"jwks_uri in the clear", "jwks_uri", "http://login.example.com/keys", "less protected"},
 		{"jwks_uri in a file", "jwks_uri", "file://localhost/etc/passwd", "less protected"},
 		{"jwks_uri of the wrong type", "jwks_uri", 1, "discovery"},
@@ -56,7 +56,7 @@ func TestDiscovery(t *testing.T) {
 			}
 			f.editDiscovery(t, row.member, row.value)
 			_, err := f.verify(t, f.mint())
-			if !errors.Is(err, interceptor.ErrUnavailable) || !strings.Contains(err.Error(), row.reason) {
+			if !errors.Is(err, token.ErrUnavailable) || !strings.Contains(err.Error(), row.reason) {
 				t.Errorf("got %v, want unavailable because of %s", err, row.reason)
 			}
 			f.issuer.Up()
@@ -76,12 +76,12 @@ func TestDiscoveryOfIssuerWithSlash(t *testing.T) {
 	if _, err := v.VerifyToken(t.Context(), f.mint(claim("iss", f.issuer.URL+"/"))); err != nil {
 		t.Error(err)
 	}
-	if _, err := v.VerifyToken(t.Context(), f.mint()); !errors.Is(err, interceptor.ErrInvalidToken) {
+	if _, err := v.VerifyToken(t.Context(), f.mint()); !errors.Is(err, token.ErrInvalid) {
 		t.Errorf("R9068-4.b without the slash: got %v", err)
 	}
 }
 
-// TestKeySetMoves proves that the address of the key set is found anew.
+// TestKeySetMoves proves that each fetch discovers the address of the key set.
 func TestKeySetMoves(t *testing.T) {
 	f := newFixture(t, verifier.JWTConfig{})
 	f.accepts(t, f.mint())
@@ -93,7 +93,7 @@ func TestKeySetMoves(t *testing.T) {
 	f.accepts(t, f.mint())
 }
 
-// A secureIssuer is the issuer of a fixture behind https.
+// secureIssuer starts an issuer that is served over https.
 func secureIssuer(t *testing.T, keySet http.Handler) (issuer *httptest.Server, config verifier.JWTConfig) {
 	t.Helper()
 	mux := http.NewServeMux()
@@ -115,14 +115,14 @@ func TestHTTPS(t *testing.T) {
 	signer := authtest.NewIssuer(t)
 	keySet := authtest.Answer(200, "application/json", string(signer.KeySet()))
 	issuer, config := secureIssuer(t, keySet)
-	token := signer.Mint(authtest.Token{Audience: []string{api}, Claims: map[string]any{"iss": issuer.URL}})
+	raw := signer.Mint(authtest.Token{Audience: []string{api}, Claims: map[string]any{"iss": issuer.URL}})
 
 	t.Run("good", func(t *testing.T) {
 		v, err := verifier.NewJWT(config)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := v.VerifyToken(t.Context(), token); err != nil {
+		if _, err := v.VerifyToken(t.Context(), raw); err != nil {
 			t.Error(err)
 		}
 	})
@@ -133,14 +133,14 @@ func TestHTTPS(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := v.VerifyToken(t.Context(), token); !errors.Is(err, interceptor.ErrUnavailable) {
+		if _, err := v.VerifyToken(t.Context(), raw); !errors.Is(err, token.ErrUnavailable) {
 			t.Errorf("got %v", err)
 		}
 	})
 }
 
-// TestRedirect proves that https is never left, not even for a loopback
-// address.
+// TestRedirect proves that a redirect never leads from https to http, not even
+// on loopback.
 func TestRedirect(t *testing.T) {
 	signer := authtest.NewIssuer(t)
 	var asked atomic.Int64
@@ -154,9 +154,9 @@ func TestRedirect(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	token := signer.Mint(authtest.Token{Audience: []string{api}, Claims: map[string]any{"iss": issuer.URL}})
-	_, err = v.VerifyToken(t.Context(), token)
-	if !errors.Is(err, interceptor.ErrUnavailable) || !strings.Contains(err.Error(), "less protected") {
+	raw := signer.Mint(authtest.Token{Audience: []string{api}, Claims: map[string]any{"iss": issuer.URL}})
+	_, err = v.VerifyToken(t.Context(), raw)
+	if !errors.Is(err, token.ErrUnavailable) || !strings.Contains(err.Error(), "less protected") {
 		t.Errorf("got %v", err)
 	}
 	if n := asked.Load(); n != 0 {
@@ -164,8 +164,8 @@ func TestRedirect(t *testing.T) {
 	}
 }
 
-// TestRedirectPolicyOfClient proves that a CheckRedirect of the user is heard,
-// and that his client stays as it is.
+// TestRedirectPolicyOfClient proves that the CheckRedirect of a configured
+// client applies, and that the client itself is not changed.
 func TestRedirectPolicyOfClient(t *testing.T) {
 	var asked int
 	refuse := errors.New("no redirects here")
@@ -176,7 +176,7 @@ func TestRedirectPolicyOfClient(t *testing.T) {
 	f := newFixture(t, verifier.JWTConfig{HTTPClient: client, Logger: slog.New(slog.DiscardHandler)})
 	f.issuer.HandleKeySet(http.RedirectHandler(f.issuer.URL+"/elsewhere", http.StatusFound))
 	_, err := f.verify(t, f.mint())
-	if !errors.Is(err, interceptor.ErrUnavailable) || asked != 1 {
+	if !errors.Is(err, token.ErrUnavailable) || asked != 1 {
 		t.Errorf("asked %d times, got %v", asked, err)
 	}
 	if err := client.CheckRedirect(nil, nil); !errors.Is(err, refuse) {
@@ -184,7 +184,7 @@ func TestRedirectPolicyOfClient(t *testing.T) {
 	}
 }
 
-// TestRedirectIsFollowed has an issuer that moved its key set properly.
+// TestRedirectIsFollowed has an issuer that moved its key set.
 func TestRedirectIsFollowed(t *testing.T) {
 	f := newFixture(t, verifier.JWTConfig{})
 	moved := httptest.NewServer(authtest.Answer(200, "application/json", string(f.issuer.KeySet())))
@@ -196,5 +196,5 @@ func TestRedirectIsFollowed(t *testing.T) {
 func TestRedirectWithoutEnd(t *testing.T) {
 	f := newFixture(t, verifier.JWTConfig{Logger: slog.New(slog.DiscardHandler)})
 	f.issuer.HandleKeySet(http.RedirectHandler("/keys", http.StatusFound))
-	f.fetches(t, 6, func() { f.refuses(t, f.mint(), interceptor.ErrUnavailable) })
+	f.fetches(t, 6, func() { f.refuses(t, f.mint(), token.ErrUnavailable) })
 }

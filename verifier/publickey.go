@@ -15,27 +15,27 @@ import (
 	"github.com/go-jose/go-jose/v4/json"
 )
 
-// minRSABits is the least that RFC 7518 §3.3 allows.
+// minRSABits is the minimum of RFC 7518 §3.3.
 const minRSABits = 2048
 
-// A publicKey is a key of the issuer that is fit to check signatures.
+// A publicKey is a key of the issuer that can check signatures.
 type publicKey struct {
 	name     keyName
 	key      *jose.JSONWebKey
 	identity identity
 }
 
-// An identity is the same for two keys only if they are the same key with the
-// same name.
+// An identity is equal for two keys only if they are the same key with the same
+// name.
 type identity struct {
 	name       keyName
 	thumbprint string // RFC 7638
 }
 
-// parseKeySet returns the keys of a JWK set (RFC 7517 §5) that can be used. Those
-// that cannot, for an unknown kind of key above all, are passed over as RFC 7517
-// §5 asks. A set without any is an error: it is far more likely a fault than
-// the wish that no token be accepted.
+// parseKeySet returns the usable keys of a JWK set (RFC 7517 §5). It skips the
+// others, such as keys of an unknown type, as RFC 7517 §5 requires. A set
+// without a usable key is an error: a mistake is far more likely than the
+// intention that no token be accepted.
 func parseKeySet(document []byte, algorithms []string) ([]*publicKey, error) {
 	var set struct {
 		Keys []json.RawMessage `json:"keys"`
@@ -79,8 +79,7 @@ func parseKey(raw []byte, algorithms []string) (*publicKey, error) {
 	return &publicKey{name: name, key: &key, identity: identity{name, string(thumbprint)}}, nil
 }
 
-// checkUse refuses keys that are there for something else (RFC 7517 §4.2,
-// §4.3).
+// checkUse refuses keys that have another purpose (RFC 7517 §4.2, §4.3).
 func checkUse(raw []byte, use string) error {
 	if use != "" && use != "sig" {
 		return fmt.Errorf("use is %s", quote(use))
@@ -98,8 +97,8 @@ func checkUse(raw []byte, use string) error {
 }
 
 // algorithmOf returns the one algorithm that a key is used with (RFC 8725
-// §3.1): the one that the key names, or else the first accepted one that it is
-// able to do. For all but RSA keys there is only one.
+// §3.1): the one that the key names, or the first accepted one that it is
+// capable of. Keys other than RSA keys are capable of one only.
 func algorithmOf(key *jose.JSONWebKey, accepted []string) (string, error) {
 	able, err := abilities(key.Key)
 	if err != nil {
@@ -113,9 +112,8 @@ func algorithmOf(key *jose.JSONWebKey, accepted []string) (string, error) {
 	return "", fmt.Errorf("not for an accepted algorithm (alg %s)", quote(key.Algorithm))
 }
 
-// abilities returns the algorithms that a public key can be used with. There is
-// nothing that a symmetric key may be used with, nor a private one: if the
-// issuer has published it, anybody can sign.
+// abilities returns the algorithms that a public key is capable of. A symmetric
+// or private key has none: once the issuer has published it, anyone can sign.
 func abilities(key any) ([]string, error) {
 	switch key := key.(type) {
 	case *rsa.PublicKey:
@@ -132,7 +130,7 @@ func abilities(key any) ([]string, error) {
 	}
 }
 
-// curveAbilities follows RFC 7518 §3.4, where each curve has its algorithm.
+// curveAbilities returns the algorithm of a curve (RFC 7518 §3.4).
 func curveAbilities(curve elliptic.Curve) ([]string, error) {
 	switch curve {
 	case elliptic.P256():

@@ -15,11 +15,11 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"github.com/drawbridge-rpc/drawbridge/authtest"
-	"github.com/drawbridge-rpc/drawbridge/interceptor"
+	"github.com/drawbridge-rpc/drawbridge/token"
 	"github.com/drawbridge-rpc/drawbridge/verifier"
 )
 
-// TestKeyNotUsable alters the only key of the issuer, so that none is left.
+// TestKeyNotUsable alters the issuer's only key so that no usable key is left.
 func TestKeyNotUsable(t *testing.T) {
 	alter := func(name string, value any) func(map[string]any) {
 		return func(key map[string]any) { key[name] = value }
@@ -51,7 +51,7 @@ func TestKeyNotUsable(t *testing.T) {
 			f := newFixture(t, verifier.JWTConfig{Logger: slog.New(slog.DiscardHandler)})
 			f.editKeySet(t, row.edit)
 			_, err := f.verify(t, f.mint())
-			if !errors.Is(err, interceptor.ErrUnavailable) || !strings.Contains(err.Error(), row.reason) {
+			if !errors.Is(err, token.ErrUnavailable) || !strings.Contains(err.Error(), row.reason) {
 				t.Errorf("got %v, want unavailable because of %s", err, row.reason)
 			}
 		})
@@ -74,8 +74,8 @@ func privateKey(key map[string]any) {
 	}
 }
 
-// rsaKey makes an RSA key out of key. Its modulus is no product of primes, but
-// it has the size.
+// rsaKey turns key into an RSA key. Its modulus is not a product of two primes
+// but has the size.
 func rsaKey(key map[string]any, bits int) {
 	delete(key, "crv")
 	delete(key, "y")
@@ -103,9 +103,9 @@ func TestKeyUsable(t *testing.T) {
 	}
 }
 
-// TestUnusableKeysArePassedOver proves that keys of no use do not spoil those
-// beside them (RFC 7517 §5).
-func TestUnusableKeysArePassedOver(t *testing.T) {
+// TestUnusableKeysAreSkipped proves that unusable keys do not affect the others
+// in the set (RFC 7517 §5).
+func TestUnusableKeysAreSkipped(t *testing.T) {
 	f := newFixture(t, verifier.JWTConfig{})
 	good := strings.TrimPrefix(string(f.issuer.KeySet()), `{"keys":[`)
 	f.issuer.HandleKeySet(authtest.Answer(200, "application/json",
@@ -113,7 +113,7 @@ func TestUnusableKeysArePassedOver(t *testing.T) {
 	f.accepts(t, f.mint())
 }
 
-// TestCurves has algorithms that package authtest does not sign with.
+// TestCurves has the algorithms that package authtest does not support.
 func TestCurves(t *testing.T) {
 	for _, row := range []struct {
 		algorithm jose.SignatureAlgorithm
@@ -139,9 +139,9 @@ func TestCurves(t *testing.T) {
 }
 
 // signAgain returns a token with the claims of another one.
-func signAgain(t *testing.T, token string, algorithm jose.SignatureAlgorithm, private *ecdsa.PrivateKey) string {
+func signAgain(t *testing.T, raw string, algorithm jose.SignatureAlgorithm, private *ecdsa.PrivateKey) string {
 	t.Helper()
-	claims, err := base64.RawURLEncoding.DecodeString(strings.Split(token, ".")[1])
+	claims, err := base64.RawURLEncoding.DecodeString(strings.Split(raw, ".")[1])
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,120 @@
+package policy
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/drawbridge-rpc/drawbridge/challenge"
+	"github.com/drawbridge-rpc/drawbridge/token"
+)
+
+// A Requirement is a compiled [Rule]. It is immutable and safe for concurrent
+// use, and its address identifies the rule within its [Table].
+type Requirement struct {
+	service string
+	public  bool
+	// all holds, for each required scope, every scope that satisfies it: the
+	// scope itself and those that imply it. One of each list is needed.
+	all        [][]string
+	ask        []string
+	lacksScope *ShortfallError
+}
+
+// Input holds the facts that [Requirement.Check] decides on.
+type Input struct {
+	// Info holds the facts of the caller's token, nil if there is none. It is
+	// shared, and must not be changed.
+	Info *token.Info
+	// Procedure is the RPC, "/pkg.Service/Method", or empty for a plain HTTP
+	// request.
+	Procedure string
+}
+
+// A ShortfallError describes what a caller lacks. It must not be changed, because
+// many calls may share it.
+type ShortfallError struct {
+	// Reason is [challenge.ReasonNoCredentials] if there is no token,
+	// [challenge.ReasonInsufficientScope],
+	// [challenge.ReasonInsufficientAuthentication], [challenge.ReasonForbidden],
+	// or [challenge.ReasonUnavailable] if the requirement cannot be decided right
+	// now.
+	Reason challenge.Reason
+	// Scopes are all the scopes that the operation needs.
+	Scopes []string
+	// ACRValues and MaxAge describe the authentication that it needs (RFC 9470
+	// §3), as in a [challenge.Challenge].
+	ACRValues []string
+	MaxAge    *time.Duration
+	// Cause is for the log. It may be nil.
+	Cause error
+}
+
+// Error returns the name of the reason.
+func (e *ShortfallError) Error() string { return "policy: " + e.Reason.String() }
+
+// Unwrap returns the cause.
+func (e *ShortfallError) Unwrap() error { return e.Cause }
+
+// errNoToken is the shortfall of every caller without a token.
+var errNoToken = &ShortfallError{Reason: challenge.ReasonNoCredentials}
+
+// Check returns nil if a caller meets r, and a [*ShortfallError] otherwise. Every
+// caller meets a public requirement. The context is that of the call.
+func (r *Requirement) Check(_ context.Context, in Input) error {
+	switch {
+	case r.public:
+		return nil
+	case in.Info == nil:
+		return errNoToken
+	case !r.satisfiedBy(in.Info.Scopes):
+		return r.lacksScope
+	default:
+		return nil
+	}
+}
+
+// Service returns the name of the service that the rule belongs to.
+func (r *Requirement) Service() string { return r.service }
+
+// Public reports whether r allows every caller.
+func (r *Requirement) Public() bool { return r.public }
+
+// ChallengeScopes returns the scopes that a challenge asks for: all of
+// [Rule.Scopes], and the first of [Rule.AnyScopes]. The slice is shared, and must
+// not be changed.
+func (r *Requirement) ChallengeScopes() []string { return r.ask }
+
+// JoinScopes adds [Requirement.ChallengeScopes] to scopes, unless scopes satisfy
+// r already. It does not change its argument.
+func (r *Requirement) JoinScopes(scopes []string) []string {
+	if r.satisfiedBy(scopes) {
+		return scopes
+	}
+	joined := slices.Clone(scopes)
+	for _, scope := range r.ask {
+		if !slices.Contains(joined, scope) {
+			joined = append(joined, scope)
+		}
+	}
+	return joined
+}
+
+// satisfiedBy reports whether the granted scopes suffice.
+func (r *Requirement) satisfiedBy(granted []string) bool {
+	for _, sufficient := range r.all {
+		if !intersects(sufficient, granted) {
+			return false
+		}
+	}
+	return true
+}
+
+func intersects(a, b []string) bool {
+	for _, s := range b {
+		if slices.Contains(a, s) {
+			return true
+		}
+	}
+	return false
+}

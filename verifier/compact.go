@@ -1,0 +1,53 @@
+package verifier
+
+import (
+	"encoding/base64"
+	"errors"
+	"strings"
+)
+
+var encoding = base64.RawURLEncoding.Strict()
+
+// A compact is a JWS in compact serialization (RFC 7515 §7.1), split into its
+// segments. Each is the only spelling of its content, if it is base64url at
+// all; the decoder checks the alphabet.
+type compact struct {
+	header, payload, signature string
+}
+
+func parseCompact(raw string) (compact, error) {
+	header, rest, _ := strings.Cut(raw, ".")
+	payload, signature, found := strings.Cut(rest, ".")
+	if !found || strings.Contains(signature, ".") {
+		return compact{}, errors.New("not three segments")
+	}
+	for _, segment := range [...]string{header, payload, signature} {
+		if segment == "" {
+			return compact{}, errors.New("a segment is empty")
+		}
+		if !isCanonical(segment) {
+			return compact{}, errors.New("a segment is not canonical base64url")
+		}
+	}
+	return compact{header: header, payload: payload, signature: signature}, nil
+}
+
+// isCanonical reports whether a segment has no second spelling. The decoder of
+// go-jose, and that of package base64, skip line breaks and ignore the unused
+// bits of the last character.
+func isCanonical(segment string) bool {
+	if strings.Contains(segment, "\n") || strings.Contains(segment, "\r") {
+		return false
+	}
+	last := segment[len(segment)-1]
+	switch len(segment) % 4 {
+	case 0:
+		return true
+	case 2: // the last four bits are unused
+		return strings.IndexByte("AQgw", last) >= 0
+	case 3: // the last two bits are unused
+		return strings.IndexByte("AEIMQUYcgkosw048", last) >= 0
+	default:
+		return false
+	}
+}

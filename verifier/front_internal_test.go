@@ -1,0 +1,117 @@
+package verifier
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/drawbridge-rpc/drawbridge/token"
+)
+
+// A fakeSource accepts every token for an hour, unless it has an error to
+// return.
+type fakeSource struct {
+	epoch  uint64
+	renews bool // known entries are returned again
+	err    error
+	asked  int
+}
+
+func (s *fakeSource) verify(_ context.Context, raw string, arrived time.Time, known *entry) (*entry, error) {
+	s.asked++
+	if s.err != nil {
+		return nil, s.err
+	}
+	if s.renews && known != nil {
+		return known, nil
+	}
+	info := &token.Info{Subject: raw, Expiry: arrived.Add(time.Hour)}
+	return &entry{info: info, source: s, epoch: s.epoch}, nil
+}
+
+func (s *fakeSource) holds(epoch uint64, _ time.Time) bool { return epoch == s.epoch }
+
+// TestFront proves when a token that was verified before is verified again.
+func TestFront(t *testing.T) {
+	refused := errors.New("refused")
+	for _, row := range []struct {
+		name   string
+		change func(*fakeSource, *time.Time)
+		asked  int
+		same   bool // the facts are those of the first time
+		err    error
+	}{
+		{"nothing happened", func(*fakeSource, *time.Time) {}, 0, true, nil},
+		{"just before it expires", func(_ *fakeSource, now *time.Time) { *now = now.Add(time.Hour - 1) }, 0, true, nil},
+		{"expired", func(_ *fakeSource, now *time.Time) { *now = now.Add(time.Hour) }, 1, false, nil},
+		{"the clock was set back", func(_ *fakeSource, now *time.Time) { *now = now.Add(-time.Hour) }, 0, true, nil},
+		{"another epoch", func(s *fakeSource, _ *time.Time) { s.epoch++ }, 1, false, nil},
+		{"another epoch, renewed", func(s *fakeSource, _ *time.Time) { s.epoch++; s.renews = true }, 1, true, nil},
+		{"another epoch, refused", func(s *fakeSource, _ *time.Time) { s.epoch++; s.err = refused }, 1, false, refused},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			now := time.Unix(1_800_000_000, 0)
+			s := new(fakeSource)
+			f := front{source: s, cache: newCache(10), now: func() time.Time { return now }}
+			first, err := f.verify(t.Context(), "raw")
+			if err != nil || s.asked != 1 {
+				t.Fatalf("got %v after asking %d times", err, s.asked)
+			}
+			row.change(s, &now)
+			second, err := f.verify(t.Context(), "raw")
+			if !errors.Is(err, row.err) || s.asked != 1+row.asked || (second == first) != row.same {
+				t.Errorf("got %v and %v after asking %d more times", second, err, s.asked-1)
+			}
+		})
+	}
+}
+
+// TestFrontRemembersNoRefusal proves that a refused token is verified again,
+// and that one that is too long never reaches the source.
+func TestFrontRemembersNoRefusal(t *testing.T) {
+	s := &fakeSource{err: errors.New("refused")}
+	f := front{source: s, cache: newCache(10), now: time.Now}
+	for range 2 {
+		if _, err := f.verify(t.Context(), "raw"); !errors.Is(err, s.err) {
+			t.Errorf("got %v", err)
+		}
+	}
+	if _, err := f.verify(t.Context(), strings.Repeat("x", token.MaxLength+1)); !errors.Is(err, token.ErrInvalid) {
+		t.Errorf("too long: got %v", err)
+	}
+	if s.asked != 2 {
+		t.Errorf("the source was asked %d times, want 2", s.asked)
+	}
+	if _, err := f.verify(t.Context(), strings.Repeat("x", token.MaxLength)); !errors.Is(err, s.err) {
+		t.Errorf("of the greatest length: got %v", err)
+	}
+}
+
+// TestFrontOfSeveralSources proves that an entry is judged by the source that
+// verified it.
+func TestFrontOfSeveralSources(t *testing.T) {
+	one, other := new(fakeSource), new(fakeSource)
+	f := front{source: one, cache: newCache(10), now: time.Now}
+	verify := func(raw string) {
+		t.Helper()
+		if _, err := f.verify(t.Context(), raw); err != nil {
+			t.Fatal(err)
+		}
+	}
+	verify("one")
+	f.source = other
+	verify("other")
+	other.epoch++
+	verify("one")
+	if one.asked != 1 || other.asked != 1 {
+		t.Errorf("the sources were asked %d and %d times", one.asked, other.asked)
+	}
+	one.epoch++
+	verify("one")
+	verify("other")
+	if one.asked != 2 || other.asked != 2 {
+		t.Errorf("then they were asked %d and %d times", one.asked, other.asked)
+	}
+}

@@ -14,8 +14,8 @@ import (
 
 const modulePath = "github.com/drawbridge-rpc/drawbridge"
 
-// Trees that a server should not carry unless it asked for them. They are
-// prefixes of import paths.
+// Trees that a server must not carry unless it asked for them, as prefixes of
+// import paths.
 const (
 	connectGo = "connectrpc.com/connect"
 	grpcGo    = "google.golang.org/grpc"
@@ -26,71 +26,100 @@ const (
 
 var allTrees = []string{connectGo, grpcGo, oidc, jose, mcpSDK}
 
-// A node is what the package graph asks of one package.
+// A node is what the package graph requires of one package.
 type node struct {
+	// floor is the height of the package. It imports packages of lower floors
+	// alone.
+	floor int
 	// imports are the packages of this module that it may import, relative to
 	// the module.
 	imports []string
-	// without are the trees that it must not reach, by whatever way.
+	// without are the trees that it must not depend on, directly or indirectly.
 	without []string
 }
 
 // arrows is the package graph. The keys are all packages of this module,
 // relative to it.
 var arrows = map[string]node{
-	".":                   {without: allTrees},
-	"proto/drawbridge/v1": {without: allTrees},
-	"internal/wwwauth":    {without: allTrees},
+	// Syntax, and packages without a domain.
+	"proto/drawbridge/v1": {floor: 0, without: allTrees},
+	"fault":               {floor: 0, without: allTrees},
+	"internal/callerkey":  {floor: 0, without: allTrees},
+	"internal/panicked":   {floor: 0, without: allTrees},
+	"internal/rpc":        {floor: 0, without: allTrees},
+	"internal/uri":        {floor: 0, without: allTrees},
+	"internal/vectors":    {floor: 0, without: allTrees},
+	"internal/wwwauth":    {floor: 0, without: allTrees},
+	// The facts of a token, and the denial.
+	"token": {floor: 1, imports: []string{"internal/callerkey"}, without: allTrees},
+	"challenge": {
+		floor:   1,
+		imports: []string{"internal/rpc", "internal/uri", "internal/wwwauth", "proto/drawbridge/v1"},
+		without: allTrees,
+	},
+	"internal/resource": {floor: 1, imports: []string{"fault", "internal/uri"}, without: allTrees},
+	// What is required, and what verifies. They do not know each other.
 	"policy": {
-		imports: []string{"internal/wwwauth", "proto/drawbridge/v1"},
+		floor:   2,
+		imports: []string{"challenge", "fault", "internal/rpc", "internal/wwwauth", "token"},
 		without: allTrees,
 	},
+	"verifier": {
+		floor:   2,
+		imports: []string{"fault", "internal/panicked", "internal/uri", "internal/wwwauth", "token"},
+		without: []string{connectGo, grpcGo, mcpSDK},
+	},
+	"internal/exchange": {floor: 2, imports: []string{"challenge"}, without: allTrees},
+	"authtest":          {floor: 2, without: []string{connectGo, grpcGo, mcpSDK}},
+	// The decision.
+	".": {
+		floor: 3,
+		imports: []string{
+			"challenge", "fault", "internal/callerkey", "internal/panicked", "internal/resource", "internal/rpc", "policy", "token",
+		},
+		without: allTrees,
+	},
+	// What carries it over RPC and HTTP.
 	"interceptor": {
-		imports: []string{"internal/wwwauth", "policy", "proto/drawbridge/v1"},
+		floor:   4,
+		imports: []string{".", "challenge", "internal/exchange", "proto/drawbridge/v1"},
 		without: allTrees,
 	},
-	"internal/recorder": {
-		imports: []string{"interceptor"},
+	"httpbridge": {
+		floor:   4,
+		imports: []string{".", "challenge", "fault", "internal/exchange", "internal/resource", "internal/rpc", "internal/uri"},
 		without: allTrees,
 	},
 	"internal/rpctest": {
-		imports: []string{"interceptor", "policy"},
+		floor:   4,
+		imports: []string{".", "policy", "token"},
 		without: []string{oidc, jose, mcpSDK},
 	},
-	"verifier": {
-		imports: []string{"interceptor"},
-		without: []string{connectGo, grpcGo, mcpSDK},
-	},
 	"interceptor/connectauth": {
-		imports: []string{"interceptor", "internal/recorder", "internal/wwwauth", "policy", "proto/drawbridge/v1"},
+		floor:   5,
+		imports: []string{".", "challenge", "interceptor", "internal/rpc"},
 		without: []string{grpcGo, oidc, jose, mcpSDK},
 	},
 	"interceptor/grpcauth": {
-		imports: []string{"interceptor", "internal/recorder", "internal/wwwauth", "policy", "proto/drawbridge/v1"},
+		floor:   5,
+		imports: []string{".", "challenge", "interceptor"},
 		without: []string{connectGo, oidc, jose, mcpSDK},
 	},
-	"httpbridge": {
-		imports: []string{"interceptor", "internal/recorder", "internal/wwwauth", "policy"},
-		without: allTrees,
-	},
 	"httpbridge/mcpbridge": {
-		imports: []string{"httpbridge", "interceptor", "internal/recorder", "policy"},
+		floor:   5,
+		imports: []string{".", "challenge", "fault", "httpbridge", "internal/exchange", "token"},
 		without: []string{connectGo, grpcGo, oidc, jose},
-	},
-	"authtest": {
-		imports: []string{"interceptor"},
-		without: []string{connectGo, grpcGo, mcpSDK},
 	},
 }
 
-// A listedPackage is what go list tells of a package.
+// A listedPackage is what go list reports about a package.
 type listedPackage struct {
 	ImportPath string
 	Imports    []string // direct
-	Deps       []string // all the way down
+	Deps       []string // direct and indirect
 }
 
-// relative is the import path as the keys of arrows have it.
+// relative returns an import path as a key of arrows.
 func relative(importPath string) string {
 	if importPath == modulePath {
 		return "."
@@ -110,14 +139,35 @@ func TestArrowsNameEveryPackage(t *testing.T) {
 	}
 }
 
-// No package reaches back up.
-func TestArrowsRunOneWay(t *testing.T) {
+// Every import is an arrow of the graph, and every arrow goes down.
+func TestArrowsGoDown(t *testing.T) {
 	t.Parallel()
 	for _, pkg := range listPackages(t) {
 		name := relative(pkg.ImportPath)
-		for _, imported := range pkg.Imports {
-			if strings.HasPrefix(imported, modulePath+"/") && !slices.Contains(arrows[name].imports, relative(imported)) {
-				t.Errorf("%s imports %s", name, relative(imported))
+		for _, path := range pkg.Imports {
+			if path != modulePath && !strings.HasPrefix(path, modulePath+"/") {
+				continue
+			}
+			imported := relative(path)
+			if !slices.Contains(arrows[name].imports, imported) {
+				t.Errorf("%s imports %s", name, imported)
+			}
+			if arrows[imported].floor >= arrows[name].floor {
+				t.Errorf("%s on floor %d imports %s on floor %d", name, arrows[name].floor, imported, arrows[imported].floor)
+			}
+		}
+	}
+}
+
+// No arrow stands in the graph that no package uses.
+func TestArrowsAreUsed(t *testing.T) {
+	t.Parallel()
+	for _, pkg := range listPackages(t) {
+		name := relative(pkg.ImportPath)
+		for _, imported := range arrows[name].imports {
+			path := strings.TrimSuffix(modulePath+"/"+imported, "/.")
+			if !slices.Contains(pkg.Imports, path) {
+				t.Errorf("%s does not import %s", name, imported)
 			}
 		}
 	}

@@ -1,31 +1,41 @@
-// Package drawbridge is the door of an RPC server: the bridge comes down for
-// those who answer the challenge.
+// Package drawbridge decides whether a caller may invoke an RPC.
 //
-// The module guards Connect and grpc-go servers, and HTTP handlers beside them,
-// as OAuth protected resources. It decides for every call whether the caller
-// may make it. A refusal carries a challenge that says where to get a token and
-// which scopes to ask for (RFC 6750, RFC 9728), in whatever form the caller's
-// protocol has for it: an error detail for RPC clients, a 401 or 403 with
-// WWW-Authenticate for HTTP clients, MCP clients above all.
+// It guards Connect and grpc-go servers, and HTTP handlers beside them, as OAuth
+// 2.0 protected resources. A refusal carries a challenge that names the resource
+// metadata and the scopes to ask for (RFC 6750, RFC 9728), in the form that the
+// caller's protocol has for it: an error detail for RPC clients, a 401 or 403
+// with WWW-Authenticate for HTTP clients, MCP clients above all.
 //
-// This package holds no code. Start with these:
+// Most programs need three functions:
 //
-//   - [github.com/drawbridge-rpc/drawbridge/interceptor]: New builds the
-//     Authorizer, the one place that decides, from the resources, the policy
-//     and a verifier.
-//   - [github.com/drawbridge-rpc/drawbridge/policy]: what a caller needs for
-//     each service and method. What no rule allows is denied.
-//   - [github.com/drawbridge-rpc/drawbridge/verifier]: who the caller is.
-//     Checks JWT access tokens (RFC 9068).
-//   - [github.com/drawbridge-rpc/drawbridge/interceptor/connectauth]: the door
-//     of a connect-go handler.
-//   - [github.com/drawbridge-rpc/drawbridge/interceptor/grpcauth]: the door of a
-//     grpc-go server.
-//   - [github.com/drawbridge-rpc/drawbridge/httpbridge]: turns refusals into
-//     HTTP answers, serves the metadata documents, and guards any http.Handler.
-//   - [github.com/drawbridge-rpc/drawbridge/httpbridge/mcpbridge]: guards an MCP
-//     server of the official go-sdk, tool by tool.
-//   - [github.com/drawbridge-rpc/drawbridge/authtest]: an issuer for tests.
+//   - [New] joins the resources, the policy and a verifier into an [Authorizer],
+//     the one place that decides.
+//   - verifier.NewJWT returns a verifier of JWT access tokens (RFC 9068).
+//   - connectauth.NewGuard, grpcauth.ServerOptions or httpbridge.New put the
+//     Authorizer in front of a server.
+//
+// The packages:
+//
+//   - [github.com/drawbridge-rpc/drawbridge/policy]: what each RPC requires of
+//     its caller. A procedure without a rule is denied.
+//   - [github.com/drawbridge-rpc/drawbridge/verifier]: verification of tokens.
+//   - [github.com/drawbridge-rpc/drawbridge/token]: the facts of a verified
+//     token, for handlers, and the interface of verifiers.
+//   - [github.com/drawbridge-rpc/drawbridge/challenge]: the refusal, and a parser
+//     of challenges for clients.
+//   - [github.com/drawbridge-rpc/drawbridge/interceptor/connectauth] and
+//     [github.com/drawbridge-rpc/drawbridge/interceptor/grpcauth]: the adapters
+//     for connect-go and grpc-go.
+//   - [github.com/drawbridge-rpc/drawbridge/httpbridge]: HTTP responses, metadata
+//     documents, and a guard for any http.Handler.
+//   - [github.com/drawbridge-rpc/drawbridge/httpbridge/mcpbridge]: MCP servers of
+//     the official go-sdk, decided tool by tool.
+//   - [github.com/drawbridge-rpc/drawbridge/authtest]: an authorization server
+//     for tests.
+//   - [github.com/drawbridge-rpc/drawbridge/fault]: the faults of a
+//     configuration, as every constructor reports them.
+//   - [github.com/drawbridge-rpc/drawbridge/interceptor]: for authors of further
+//     adapters.
 //
 // The directory examples holds servers that run.
 package drawbridge

@@ -8,7 +8,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -22,9 +21,10 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/drawbridge-rpc/drawbridge"
 	"github.com/drawbridge-rpc/drawbridge/authtest"
+	"github.com/drawbridge-rpc/drawbridge/challenge"
 	"github.com/drawbridge-rpc/drawbridge/httpbridge"
-	"github.com/drawbridge-rpc/drawbridge/interceptor"
 	"github.com/drawbridge-rpc/drawbridge/interceptor/connectauth"
 	"github.com/drawbridge-rpc/drawbridge/interceptor/grpcauth"
 	"github.com/drawbridge-rpc/drawbridge/internal/rpctest"
@@ -32,13 +32,8 @@ import (
 	"github.com/drawbridge-rpc/drawbridge/verifier"
 )
 
-const (
-	resource    = "https://api.example.com"
-	metadataURL = resource + "/.well-known/oauth-protected-resource"
-)
-
-// answer is what a caller gets, whatever it speaks. What a protocol does not
-// show stays zero.
+// answer is what a caller gets over any protocol. Fields that a protocol does not
+// have stay zero.
 type answer struct {
 	message   string                  // of a call that was let in
 	code      codes.Code              // of a call that was denied
@@ -52,72 +47,78 @@ type answer struct {
 // transport is a way to reach the services.
 type transport struct {
 	name string
-	// rpc says that denials are RPC errors; else they are HTTP answers.
+	// rpc means that denials are RPC errors; otherwise they are HTTP responses.
 	rpc bool
-	// httpStatus returns the HTTP status that belongs to a denial, 0 if the
-	// client does not show it.
-	httpStatus func(method string, kind interceptor.Kind) int
+	// httpStatus returns the HTTP status of a denial, 0 if the client does not
+	// expose it.
+	httpStatus func(method string, reason challenge.Reason) int
 	call       func(t *testing.T, service, method string, authorization []string) answer
 }
 
-// house is every server there is, behind one Authorizer.
-type house struct {
+// servers are all kinds of servers, guarded by one Authorizer.
+type servers struct {
 	handlers   rpctest.Handlers
-	log        denials
+	log        journal
 	transports []transport
 }
 
-func newHouse(t *testing.T, issuer *authtest.Issuer) *house {
+func newServers(t *testing.T, issuer *authtest.Issuer) *servers {
 	t.Helper()
-	h := new(house)
+	s := new(servers)
 	jwt, err := verifier.NewJWT(verifier.JWTConfig{Issuer: issuer.URL})
 	if err != nil {
 		t.Fatal(err)
 	}
-	authorizer, err := interceptor.New(interceptor.Config{
-		Resources: []interceptor.Resource{{Identifier: resource, AuthorizationServers: []string{issuer.URL}}},
+	authorizer, err := drawbridge.New(drawbridge.Config{
+		Resources: []drawbridge.Resource{{Identifier: base, AuthorizationServers: []string{issuer.URL}}},
 		Policy:    rpctest.Policy(),
 		Verifier:  jwt,
-		Logger:    slog.New(&h.log),
+		Logger:    slog.New(&s.log),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	bridge, err := httpbridge.New(authorizer, httpbridge.Options{})
+	bridge, err := httpbridge.New(httpbridge.Config{Authorizer: authorizer})
 	if err != nil {
 		t.Fatal(err)
 	}
 
-	mux := h.handlers.ConnectMux(connectauth.WithAuthorizer(authorizer))
+	mux := s.handlers.ConnectMux(connectauth.WithAuthorizer(authorizer))
 	mux.Handle("/", connectauth.NotFoundHandler(authorizer))
 	connectURL := rpctest.ServeHTTP(t, bridge.Handler(mux))
+	guardURL := rpctest.ServeHTTP(t, connectauth.Guard(authorizer, s.handlers.ConnectMux()))
+	bothURL := rpctest.ServeHTTP(t, bridge.Handler(connectauth.Guard(authorizer, mux)))
 
-	backend := rpctest.ServeGRPC(t, h.handlers.GRPCServer(grpcauth.ServerOptions(authorizer)...))
+	backend := rpctest.ServeGRPC(t, s.handlers.GRPCServer(grpcauth.ServerOptions(authorizer)...))
 	direct := rpctest.DialGRPC(t, backend)
-	bridged := rpctest.DialGRPC(t, backend, grpcauth.DialOptions()...)
+	bridged := rpctest.DialGRPC(t, backend, grpcauth.RelayDialOptions()...)
 	bridgeURL := rpctest.ServeHTTP(t, bridge.Handler(plainHandler(bridged)))
 
-	always200 := func(string, interceptor.Kind) int { return http.StatusOK }
-	h.transports = []transport{
+	always200 := func(string, challenge.Reason) int { return http.StatusOK }
+	s.transports = []transport{
 		{"Connect", true, connectStatus, callConnect(connectURL)},
 		{"gRPC to connect-go", true, always200, callConnect(connectURL, connect.WithGRPC())},
 		{"gRPC-Web", true, always200, callConnect(connectURL, connect.WithGRPCWeb())},
-		{"gRPC to grpc-go", true, func(string, interceptor.Kind) int { return 0 }, callGRPC(direct)},
-		{"bridge to grpc-go", false, func(_ string, kind interceptor.Kind) int { return kind.HTTPStatus() }, callBridge(bridgeURL)},
+		{"Connect, guard", true, connectStatus, callConnect(guardURL)},
+		{"gRPC to connect-go, guard", true, always200, callConnect(guardURL, connect.WithGRPC())},
+		{"gRPC-Web, guard", true, always200, callConnect(guardURL, connect.WithGRPCWeb())},
+		{"Connect, guard and option below the bridge", true, connectStatus, callConnect(bothURL)},
+		{"gRPC to grpc-go", true, func(string, challenge.Reason) int { return 0 }, callGRPC(direct)},
+		{"bridge to grpc-go", false, func(_ string, reason challenge.Reason) int { return reason.HTTPStatus() }, callBridge(bridgeURL)},
 	}
-	return h
+	return s
 }
 
 // connectStatus is real for unary calls; streams are 200 by protocol.
-func connectStatus(method string, kind interceptor.Kind) int {
+func connectStatus(method string, reason challenge.Reason) int {
 	if method == rpctest.Unary {
-		return kind.HTTPStatus()
+		return reason.HTTPStatus()
 	}
 	return http.StatusOK
 }
 
-// plainHandler knows nothing of authorisation: it calls the backend for its
-// caller, and answers 502 when that fails.
+// plainHandler does not authorize: it calls the backend with the credentials of
+// its caller, and responds with 502 when that fails.
 func plainHandler(backend *grpc.ClientConn) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /{service}/{method}", func(w http.ResponseWriter, r *http.Request) {
@@ -150,7 +151,7 @@ func callConnect(url string, options ...connect.ClientOption) func(*testing.T, s
 		}
 		var refused *connect.Error
 		if !errors.As(err, &refused) {
-			t.Fatalf("%v is no error of Connect", err)
+			t.Fatalf("%v is not an error of Connect", err)
 		}
 		got.code = codes.Code(refused.Code())
 		got.header = refused.Meta().Get("Www-Authenticate")
@@ -231,51 +232,50 @@ func (a *answer) note(t *testing.T, detail any) {
 	}
 }
 
-// TestEveryDoor is the whole house at once: every protocol, every kind of
-// stream, every reason (RPC-1, RPC-2, RPC-3, RPC-4, RPC-6).
-func TestEveryDoor(t *testing.T) {
+// TestEveryProtocol: every protocol, every kind of stream, every reason (RPC-1,
+// RPC-2, RPC-3, RPC-4, RPC-6).
+func TestEveryProtocol(t *testing.T) {
 	t.Parallel()
-	issuer, stranger := authtest.NewIssuer(t), authtest.NewIssuer(t)
-	// SEED-6 and R8707-2: the resource is the audience, and nothing else is.
-	good := authtest.Token{Subject: "ada", Audience: []string{resource}, Scope: rpctest.ScopeWrite}
+	issuer, other := authtest.NewIssuer(t), authtest.NewIssuer(t)
+	// R8707-2: the audience is the resource, and nothing else.
+	good := authtest.Token{Subject: "ada", Audience: []string{base}, Scope: rpctest.ScopeWrite}
 	with := func(change func(*authtest.Token)) []string {
-		token := good
-		change(&token)
-		return bearer(issuer.Mint(token))
+		changed := good
+		change(&changed)
+		return bearer(issuer.Mint(changed))
 	}
-	const letIn = interceptor.Kind(255)
 	for _, row := range []struct {
 		name          string
 		service       string
 		authorization []string
-		want          interceptor.Kind
-		from          string // who a handler says it was called by, or what a denial says besides its kind
+		want          challenge.Reason
+		from          string // the caller that a handler names, or the sentence of a denial if it is not that of the reason
 	}{
-		{"no token (SEED-2, R6750-3.1.a)", rpctest.GuardedService, nil, interceptor.KindNoCredentials, ""},
-		{"unsupported scheme (R6750-3.1.a)", rpctest.GuardedService, []string{"Basic YTpi"}, interceptor.KindNoCredentials, ""},
-		{"scheme without a token (R6750-3.1.b)", rpctest.GuardedService, []string{"Bearer"}, interceptor.KindInvalidRequest, ""},
-		{"two tokens in a field (R6750-2.b)", rpctest.GuardedService, []string{"Bearer a b"}, interceptor.KindInvalidRequest, ""},
-		{"two fields (R6750-2.b)", rpctest.GuardedService, []string{"Bearer a", "Bearer b"}, interceptor.KindInvalidRequest, ""},
-		{"malformed token (SEED-3)", rpctest.GuardedService, bearer("not-a-jwt"), interceptor.KindInvalidToken, ""},
-		{"expired (R9068-4.b)", rpctest.GuardedService, with(func(t *authtest.Token) { t.Lifetime = -time.Hour }), interceptor.KindInvalidToken, ""},
-		{"wrong audience (R8707-2, MCP-7)", rpctest.GuardedService, with(func(t *authtest.Token) { t.Audience = []string{"https://other.example.com"} }), interceptor.KindInvalidToken, "the access token was issued for another resource"},
-		{"no audience (R8725-3.9)", rpctest.GuardedService, with(func(t *authtest.Token) { t.Audience = nil }), interceptor.KindInvalidToken, ""},
-		{"wrong issuer (R8725-3.8)", rpctest.GuardedService, bearer(stranger.Mint(good)), interceptor.KindInvalidToken, ""},
-		{"missing scope (SEED-4, MCP-4)", rpctest.GuardedService, with(func(t *authtest.Token) { t.Scope = rpctest.ScopeRead }), interceptor.KindInsufficientScope, ""},
+		{"no token (SEED-2, R6750-3.1.a)", rpctest.GuardedService, nil, challenge.ReasonNoCredentials, ""},
+		{"unsupported scheme (R6750-3.1.a)", rpctest.GuardedService, []string{"Basic YTpi"}, challenge.ReasonNoCredentials, ""},
+		{"scheme without a token (R6750-3.1.b)", rpctest.GuardedService, []string{"Bearer"}, challenge.ReasonInvalidRequest, ""},
+		{"two tokens in a field (R6750-2.b)", rpctest.GuardedService, []string{"Bearer a b"}, challenge.ReasonInvalidRequest, ""},
+		{"two fields (R6750-2.b)", rpctest.GuardedService, []string{"Bearer a", "Bearer b"}, challenge.ReasonInvalidRequest, ""},
+		{"malformed token (SEED-3)", rpctest.GuardedService, bearer("not-a-jwt"), challenge.ReasonInvalidToken, ""},
+		{"expired (R9068-4.b)", rpctest.GuardedService, with(func(t *authtest.Token) { t.Lifetime = -time.Hour }), challenge.ReasonInvalidToken, ""},
+		{"wrong audience (R8707-2, MCP-7)", rpctest.GuardedService, with(func(t *authtest.Token) { t.Audience = []string{"https://other.example.com"} }), challenge.ReasonInvalidToken, "the access token was issued for another resource"},
+		{"no audience (R8725-3.9)", rpctest.GuardedService, with(func(t *authtest.Token) { t.Audience = nil }), challenge.ReasonInvalidToken, ""},
+		{"wrong issuer (R8725-3.8)", rpctest.GuardedService, bearer(other.Mint(good)), challenge.ReasonInvalidToken, ""},
+		{"missing scope (SEED-4, MCP-4)", rpctest.GuardedService, with(func(t *authtest.Token) { t.Scope = rpctest.ScopeRead }), challenge.ReasonInsufficientScope, ""},
 		{"sufficient (R6750-2.a)", rpctest.GuardedService, with(func(*authtest.Token) {}), letIn, "ada"},
 		{"scheme in lower case (R6750-2.a)", rpctest.GuardedService, []string{"bearer " + issuer.Mint(good)}, letIn, "ada"},
 		{"implied scope (MCP-5)", rpctest.GuardedService, with(func(t *authtest.Token) { t.Scope = rpctest.ScopeAdmin }), letIn, "ada"},
-		{"public without a token", rpctest.PublicService, nil, letIn, "anybody"},
-		{"public with a bad token", rpctest.PublicService, bearer("not-a-jwt"), letIn, "anybody"},
-		{"unknown service without a token (SEED-7)", rpctest.NowhereService, nil, interceptor.KindNoCredentials, ""},
-		{"unknown service with a bad token (SEED-7)", rpctest.NowhereService, bearer("not-a-jwt"), interceptor.KindInvalidToken, ""},
-		{"unknown service with a good token (SEED-7, RPC-6)", rpctest.NowhereService, with(func(*authtest.Token) {}), interceptor.KindNotFound, ""},
+		{"public without a token", rpctest.PublicService, nil, letIn, unnamed},
+		{"public with a bad token", rpctest.PublicService, bearer("not-a-jwt"), letIn, unnamed},
+		{"unknown service without a token (SEED-7)", rpctest.NowhereService, nil, challenge.ReasonNoCredentials, ""},
+		{"unknown service with a bad token (SEED-7)", rpctest.NowhereService, bearer("not-a-jwt"), challenge.ReasonInvalidToken, ""},
+		{"unknown service with a good token (SEED-7, RPC-6)", rpctest.NowhereService, with(func(*authtest.Token) {}), challenge.ReasonNotFound, ""},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
-			h := newHouse(t, issuer)
-			h.each(t, func(t *testing.T, over transport, method string) {
-				before := h.handlers.Ran()
+			s := newServers(t, issuer)
+			s.each(t, func(t *testing.T, over transport, method string) {
+				before := s.handlers.Ran()
 				got := over.call(t, row.service, method, row.authorization)
 				if row.want == letIn {
 					want := answer{message: "hello from " + row.from, http: got.http}
@@ -284,51 +284,54 @@ func TestEveryDoor(t *testing.T) {
 					}
 					return
 				}
-				if h.handlers.Ran() != before {
+				if s.handlers.Ran() != before {
 					t.Error("RPC-1: a handler ran")
 				}
 				check(t, over, method, row.service, row.want, row.from, got)
-				h.log.check(t, row.service, row.want)
+				wantWarning(t, &s.log, row.service, row.want)
 			})
 		})
 	}
 }
 
-// TestIssuerDown: an outage is nobody's 401, or clients would throw their tokens
-// away (RPC-2).
+// TestIssuerDown: an outage is never a 401, because a client that gets one
+// discards its token (RPC-2).
 func TestIssuerDown(t *testing.T) {
 	t.Parallel()
 	issuer := authtest.NewIssuer(t)
-	token := issuer.Mint(authtest.Token{Audience: []string{resource}, Scope: rpctest.ScopeWrite})
+	raw := issuer.Mint(authtest.Token{Audience: []string{base}, Scope: rpctest.ScopeWrite})
 	issuer.Down()
-	h := newHouse(t, issuer)
-	h.each(t, func(t *testing.T, over transport, method string) {
-		got := over.call(t, rpctest.GuardedService, method, bearer(token))
-		check(t, over, method, rpctest.GuardedService, interceptor.KindUnavailable, "", got)
-		h.log.check(t, rpctest.GuardedService, interceptor.KindUnavailable)
-		if got := over.call(t, rpctest.PublicService, method, nil); got.message != "hello from anybody" {
-			t.Errorf("the public service is gone too: %+v", got)
+	s := newServers(t, issuer)
+	s.each(t, func(t *testing.T, over transport, method string) {
+		got := over.call(t, rpctest.GuardedService, method, bearer(raw))
+		check(t, over, method, rpctest.GuardedService, challenge.ReasonUnavailable, "", got)
+		wantWarning(t, &s.log, rpctest.GuardedService, challenge.ReasonUnavailable)
+		if got := over.call(t, rpctest.PublicService, method, nil); got.message != "hello from "+unnamed {
+			t.Errorf("the public service is unavailable too: %+v", got)
 		}
 	})
 }
 
+// unnamed is the name by which handlers greet a caller without a token.
+var unnamed = strings.TrimPrefix(rpctest.Greeting(context.Background(), ""), " from ")
+
 // each runs test for every transport and method, one after the other.
-func (h *house) each(t *testing.T, test func(t *testing.T, over transport, method string)) {
+func (s *servers) each(t *testing.T, test func(t *testing.T, over transport, method string)) {
 	t.Helper()
-	for _, over := range h.transports {
+	for _, over := range s.transports {
 		for _, method := range rpctest.Kinds {
 			t.Run(over.name+"/"+method, func(t *testing.T) { test(t, over, method) })
 		}
 	}
 }
 
-// check compares a denial with what its kind promises.
-func check(t *testing.T, over transport, method, service string, kind interceptor.Kind, description string, got answer) {
+// check compares a denial with the promises of its reason.
+func check(t *testing.T, over transport, method, service string, reason challenge.Reason, description string, got answer) {
 	t.Helper()
-	detail, header, body := promised(service, kind, description)
-	want := answer{http: over.httpStatus(method, kind), header: header, retry: kind == interceptor.KindUnavailable}
+	detail, header, body := promised(service, reason, description)
+	want := answer{http: over.httpStatus(method, reason), header: header, retry: reason == challenge.ReasonUnavailable}
 	if over.rpc {
-		want.code = codes.Code(kind.RPCCode())
+		want.code = codes.Code(reason.RPCCode())
 		if !proto.Equal(got.challenge, detail) {
 			t.Errorf("RPC-3: detail\n got %v\nwant %v", got.challenge, detail)
 		}
@@ -341,45 +344,44 @@ func check(t *testing.T, over transport, method, service string, kind intercepto
 	}
 }
 
-// promised is written out here, sentence by sentence, as clients depend on it.
-func promised(service string, kind interceptor.Kind, description string) (*drawbridgev1.Challenge, string, string) {
-	said := map[interceptor.Kind][2]string{
-		interceptor.KindInvalidRequest:    {"invalid_request", "the credentials are malformed"},
-		interceptor.KindInvalidToken:      {"invalid_token", "the access token is malformed, expired, revoked or not from a trusted issuer"},
-		interceptor.KindInsufficientScope: {"insufficient_scope", "the access token lacks a scope that this operation needs"},
-		interceptor.KindUnavailable:       {"temporarily_unavailable", "the access token cannot be verified right now"},
-	}[kind]
-	said[1] = cmp.Or(description, said[1])
+// promised returns detail, header and body of a denial, with every sentence
+// written out, because clients depend on them.
+func promised(service string, reason challenge.Reason, description string) (*drawbridgev1.Challenge, string, string) {
+	texts := map[challenge.Reason][2]string{
+		challenge.ReasonInvalidRequest:    {"invalid_request", "the credentials are malformed"},
+		challenge.ReasonInvalidToken:      {"invalid_token", "the access token is malformed, expired, revoked or not from a trusted issuer"},
+		challenge.ReasonInsufficientScope: {"insufficient_scope", "the access token lacks a scope that this operation needs"},
+		challenge.ReasonUnavailable:       {"temporarily_unavailable", "the access token cannot be verified right now"},
+	}[reason]
+	texts[1] = cmp.Or(description, texts[1])
 	detail := &drawbridgev1.Challenge{
 		Scheme:           "Bearer",
 		Realm:            service,
-		ResourceMetadata: metadataURL,
-		Error:            said[0],
-		ErrorDescription: said[1],
+		ResourceMetadata: base + wellKnown,
+		Error:            texts[0],
+		ErrorDescription: texts[1],
 	}
-	header := fmt.Sprintf("Bearer realm=%q, resource_metadata=%q", service, metadataURL)
+	header := fmt.Sprintf("Bearer realm=%q, resource_metadata=%q", service, base+wellKnown)
 	if service == rpctest.GuardedService {
 		detail.Scopes = []string{rpctest.ScopeWrite}
 		header += fmt.Sprintf(", scope=%q", rpctest.ScopeWrite)
 	}
-	if said[0] != "" {
-		header += fmt.Sprintf(", error=%q, error_description=%q", said[0], said[1])
+	if texts[0] != "" {
+		header += fmt.Sprintf(", error=%q, error_description=%q", texts[0], texts[1])
 	}
-	switch kind {
-	case interceptor.KindNoCredentials:
+	switch reason {
+	case challenge.ReasonNoCredentials:
 		return detail, header, "{}"
-	case interceptor.KindNotFound:
+	case challenge.ReasonNotFound:
 		return detail, "", fmt.Sprintf(`{"error":"not_found","error_description":"no such service or method","server":%q}`, service)
-	case interceptor.KindUnavailable:
+	case challenge.ReasonUnavailable:
 		header = ""
 	default:
 	}
-	return detail, header, fmt.Sprintf(`{"error":%q,"error_description":%q,"server":%q}`, said[0], said[1], service)
+	return detail, header, fmt.Sprintf(`{"error":%q,"error_description":%q,"server":%q}`, texts[0], texts[1], service)
 }
 
-func bearer(token string) []string { return []string{"Bearer " + token} }
-
-// statusSpy notes the HTTP status of what passes.
+// statusSpy keeps the HTTP status of the last response.
 type statusSpy struct {
 	http.RoundTripper
 
@@ -403,40 +405,11 @@ func (s *statusSpy) seen() int {
 	return s.status
 }
 
-// denials keeps what was logged.
-type denials struct {
-	mu      sync.Mutex
-	records []map[string]any
-}
-
-func (d *denials) Enabled(context.Context, slog.Level) bool { return true }
-func (d *denials) WithAttrs([]slog.Attr) slog.Handler       { return d }
-func (d *denials) WithGroup(string) slog.Handler            { return d }
-
-func (d *denials) Handle(_ context.Context, record slog.Record) error {
-	entry := map[string]any{"level": record.Level}
-	record.Attrs(func(a slog.Attr) bool {
-		entry[a.Key] = a.Value.Any()
-		return true
-	})
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.records = append(d.records, entry)
-	return nil
-}
-
-// check wants exactly one warning since the last check (SEED-1).
-func (d *denials) check(t *testing.T, service string, kind interceptor.Kind) {
+// wantWarning wants exactly one warning since the last call (SEED-1).
+func wantWarning(t *testing.T, log *journal, service string, reason challenge.Reason) {
 	t.Helper()
-	d.mu.Lock()
-	records := slices.Clone(d.records)
-	d.records = nil
-	d.mu.Unlock()
-	if len(records) != 1 {
-		t.Fatalf("SEED-1: logged %d times: %v", len(records), records)
-	}
-	record := records[0]
-	if record["level"] != slog.LevelWarn || record["service"] != service || record["status"] != int64(kind.HTTPStatus()) {
-		t.Errorf("SEED-1: logged %v", record)
+	entry := log.take(t)
+	if entry["level"] != slog.LevelWarn || entry["service"] != service || entry["status"] != int64(reason.HTTPStatus()) {
+		t.Errorf("SEED-1: logged %v", entry)
 	}
 }

@@ -10,10 +10,10 @@ import (
 	"testing"
 )
 
-// requirement is the id at the head of a line of REQUIREMENTS.md.
+// requirement is the id at the beginning of a line of REQUIREMENTS.md.
 var requirement = regexp.MustCompile(`(?m)^- ([A-Z]+\d*-\d[0-9a-z.]*) `)
 
-// TestRequirements: every demand that REQUIREMENTS.md lists is named by a test.
+// TestRequirements: a test names each requirement in REQUIREMENTS.md.
 func TestRequirements(t *testing.T) {
 	t.Parallel()
 	list, err := os.ReadFile("REQUIREMENTS.md")

@@ -1,72 +1,78 @@
 package httpbridge_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/drawbridge-rpc/drawbridge"
+	"github.com/drawbridge-rpc/drawbridge/challenge"
+	"github.com/drawbridge-rpc/drawbridge/fault"
 	"github.com/drawbridge-rpc/drawbridge/httpbridge"
-	"github.com/drawbridge-rpc/drawbridge/interceptor"
 	"github.com/drawbridge-rpc/drawbridge/internal/rpctest"
 )
 
-// TestWriteError: a denial is told, wherever it was made, with the challenge for
-// the resource that was called; nothing is told of other errors (RPC-7).
+// TestWriteError: a denial is written wherever it was made, with the challenge
+// for the resource that was called. Other errors are not disclosed (RPC-7).
 func TestWriteError(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, httpbridge.Options{})
+	w := newWorld(t, httpbridge.Config{})
 	call := newBackend(t, w)
-	elsewhere := &interceptor.ChallengeError{
-		Kind:       interceptor.KindInsufficientScope,
-		Challenge:  interceptor.Challenge{Scheme: "Bearer", Realm: "backend.v1.Backend", ResourceMetadata: "https://backend.internal" + wellKnown, Scopes: []string{"a"}, Error: "insufficient_scope"},
+	authorize := func(r *http.Request) error {
+		req := drawbridge.HTTPRequest(r)
+		req.Service = rpctest.GuardedService
+		_, err := w.Authorizer().Authorize(r.Context(), req)
+		return err
+	}
+	elsewhere := &challenge.DenialError{
+		Reason:     challenge.ReasonInsufficientScope,
+		Challenge:  challenge.Challenge{Scheme: "Bearer", Realm: "backend.v1.Backend", ResourceMetadataURL: "https://backend.internal" + wellKnown, Scopes: []string{"a"}, Error: "insufficient_scope"},
 		Cause:      errBackend,
 		RetryAfter: 0,
 	}
-	internal := fmt.Sprintf(`{"error":%q,"error_description":%q}`, "internal", "internal error")
+	internal := fmt.Sprintf(`{"error":%q,"error_description":%q}`, "server_error", "internal error")
 	for _, row := range []struct {
 		name      string
-		make      func(context.Context) error
+		make      func(*http.Request) error
 		status    int
 		challenge string
 		body      string
 	}{
-		{"a denial of ours", func(ctx context.Context) error {
-			return w.Authorizer().Check(ctx, rpctest.Procedure(rpctest.GuardedService, rpctest.Unary))
-		}, 401, challenge(mcpMetadata, rpctest.GuardedService, "", ""), "{}"},
-		{"a denial of ours, wrapped", func(ctx context.Context) error {
-			return errors.Join(errBackend, w.Authorizer().Check(ctx, rpctest.Procedure(rpctest.GuardedService, rpctest.Unary)))
-		}, 401, challenge(mcpMetadata, rpctest.GuardedService, "", ""), "{}"},
-		{"a backend's, which leads here", func(context.Context) error { return elsewhere }, 403,
+		{"a denial of this process", authorize, 401, challengeFor(mcpMetadata, rpctest.GuardedService, "", ""), "{}"},
+		{"a denial of this process, wrapped", func(r *http.Request) error {
+			return errors.Join(errBackend, authorize(r))
+		}, 401, challengeFor(mcpMetadata, rpctest.GuardedService, "", ""), "{}"},
+		{"a denial for another resource", func(*http.Request) error { return elsewhere }, 403,
 			`Bearer realm="backend.v1.Backend", resource_metadata="` + mcpMetadata + `", scope="a", error="insufficient_scope"`,
 			body("insufficient_scope", saysScope, "backend.v1.Backend")},
-		{"R9728-5.a: beside another scheme and max_age", func(context.Context) error {
-			return &interceptor.ChallengeError{
-				Kind:      interceptor.KindInvalidToken,
-				Challenge: interceptor.Challenge{Scheme: "DPoP", Algs: []string{"ES256"}, MaxAge: new(time.Minute), Error: "insufficient_user_authentication"},
+		{"R9728-5.a: another scheme and max_age", func(*http.Request) error {
+			return &challenge.DenialError{
+				Reason:    challenge.ReasonInvalidToken,
+				Challenge: challenge.Challenge{Scheme: "DPoP", Algs: []string{"ES256"}, MaxAge: new(time.Minute), Error: "insufficient_user_authentication"},
 			}
 		}, 401, `DPoP resource_metadata="` + mcpMetadata + `", error="insufficient_user_authentication", max_age="60", algs="ES256"`,
 			fmt.Sprintf(`{"error":%q,"error_description":%q}`, "insufficient_user_authentication", saysInvalidToken)},
-		{"a backend's, by its client", func(ctx context.Context) error { return call(ctx, tokenRead) }, 403, mcpChallenge, scopeBody},
-		{"a backend's, when to come again", func(context.Context) error {
-			return &interceptor.ChallengeError{Kind: interceptor.KindUnavailable, RetryAfter: 1500 * time.Millisecond}
+		{"the error of a client of a backend", func(r *http.Request) error { return call(r.Context(), tokenRead) }, 403, mcpChallenge, scopeBody},
+		{"a denial with a retry time", func(*http.Request) error {
+			return &challenge.DenialError{Reason: challenge.ReasonUnavailable, RetryAfter: 1500 * time.Millisecond}
 		}, 503, "", `{"error":"unavailable","error_description":"the access token cannot be verified right now"}`},
-		{"foreign", func(context.Context) error { return errBackend }, 500, "", internal},
-		{"of a backend that let us in", func(ctx context.Context) error { return errors.Join(errBackend, call(ctx, tokenGood)) }, 500, "", internal},
-		{"nil", func(context.Context) error { return nil }, 500, "", internal},
+		{"another error", func(*http.Request) error { return errBackend }, 500, "", internal},
+		{"another error after an authorized call", func(r *http.Request) error { return errors.Join(errBackend, call(r.Context(), tokenGood)) }, 500, "", internal},
+		{"nil", func(*http.Request) error { return nil }, 500, "", internal},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
-			handler := http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { w.WriteError(rw, r, row.make(r.Context())) })
-			doors := map[string]http.Handler{"Handler": w.Handler(handler), "Protect": w.Protect(rpctest.PublicService, handler)}
+			handler := http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { w.WriteError(rw, r, row.make(r)) })
+			servers := map[string]http.Handler{"Handler": w.Handler(handler), "Protect": w.Protect(rpctest.PublicService, handler)}
 			if !strings.Contains(row.name, "client") {
-				doors["alone"] = handler
+				servers["alone"] = handler
 			}
-			for name, door := range doors {
-				got := send(t, http.MethodPost, rpctest.ServeHTTP(t, door)+"/mcp", nil)
+			for name, server := range servers {
+				got := send(t, http.MethodPost, rpctest.ServeHTTP(t, server)+"/mcp", nil)
 				checkAnswer(t, got, row.status, row.challenge, row.body)
 				if row.status == http.StatusServiceUnavailable && got.header.Get("Retry-After") != "2" {
 					t.Errorf("%s: RPC-2: Retry-After is %q", name, got.header.Get("Retry-After"))
@@ -76,22 +82,51 @@ func TestWriteError(t *testing.T) {
 	}
 }
 
-// TestWriteErrorReplacesHeader: what the handler has said of another content is
-// not said of the denial, outside of a bridge as well.
+// TestWriteErrorOfCheck: Check of an anonymous caller asks for a token. Without a
+// caller in the context it is a fault of the program.
+func TestWriteErrorOfCheck(t *testing.T) {
+	t.Parallel()
+	const service = rpctest.GuardedService
+	w := newWorld(t, httpbridge.Config{})
+	handler := http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		w.WriteError(rw, r, w.Authorizer().Check(r.Context(), rpctest.Procedure(service, rpctest.Unary)))
+	})
+	for _, row := range []struct {
+		name            string
+		handler         http.Handler
+		status          int
+		challenge, body string
+	}{
+		{"an anonymous caller", w.Protect(rpctest.PublicService, handler), 401, challengeFor(mcpMetadata, service, "", ""), "{}"},
+		{"no caller", w.Handler(handler), 500, "", body("server_error", "internal error", service)},
+		{"no bridge", handler, 500, "", body("server_error", "internal error", service)},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			checkAnswer(t, send(t, http.MethodPost, rpctest.ServeHTTP(t, row.handler)+"/mcp", nil), row.status, row.challenge, row.body)
+		})
+	}
+}
+
+// TestWriteErrorReplacesHeader: header fields that describe the handler's body
+// are removed, outside of a bridge as well.
 func TestWriteErrorReplacesHeader(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, httpbridge.Options{})
+	w := newWorld(t, httpbridge.Config{})
 	handler := http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		for name, value := range describing {
 			rw.Header().Set(name, value)
 		}
 		rw.Header().Set("WWW-Authenticate", `Basic realm="x"`)
 		rw.Header().Set("X-Kept", "kept")
-		w.WriteError(rw, r, w.Authorizer().Check(r.Context(), rpctest.Procedure(rpctest.GuardedService, rpctest.Unary)))
+		req := drawbridge.HTTPRequest(r)
+		req.Service = rpctest.GuardedService
+		_, err := w.Authorizer().Authorize(r.Context(), req)
+		w.WriteError(rw, r, err)
 	})
-	for name, door := range map[string]http.Handler{"alone": handler, "Handler": w.Handler(handler)} {
-		got := send(t, http.MethodPost, rpctest.ServeHTTP(t, door)+"/mcp", nil)
-		checkAnswer(t, got, http.StatusUnauthorized, challenge(mcpMetadata, rpctest.GuardedService, "", ""), "{}")
+	for name, server := range map[string]http.Handler{"alone": handler, "Handler": w.Handler(handler)} {
+		got := send(t, http.MethodPost, rpctest.ServeHTTP(t, server)+"/mcp", nil)
+		checkAnswer(t, got, http.StatusUnauthorized, challengeFor(mcpMetadata, rpctest.GuardedService, "", ""), "{}")
 		for field := range describing {
 			if field != "Content-Length" && got.header.Get(field) != "" {
 				t.Errorf("%s: %s is %q", name, field, got.header.Get(field))
@@ -103,13 +138,13 @@ func TestWriteErrorReplacesHeader(t *testing.T) {
 	}
 }
 
-// TestWriteErrorDecides: the denial that WriteError was given is the answer, not
-// one that was met before and that the handler could do without.
+// TestWriteErrorDecides: the denial passed to WriteError becomes the response,
+// not one that the handler met before and recovered from.
 func TestWriteErrorDecides(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, httpbridge.Options{})
+	w := newWorld(t, httpbridge.Config{})
 	call := newBackend(t, w)
-	given := &interceptor.ChallengeError{Kind: interceptor.KindInvalidRequest, Challenge: interceptor.Challenge{Error: "invalid_request"}}
+	given := &challenge.DenialError{Reason: challenge.ReasonInvalidRequest, Challenge: challenge.Challenge{Error: "invalid_request"}}
 	handler := w.Handler(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		_ = call(r.Context(), tokenRead)
 		w.WriteError(rw, r, fmt.Errorf("malformed: %w", given))
@@ -119,40 +154,42 @@ func TestWriteErrorDecides(t *testing.T) {
 		fmt.Sprintf(`{"error":%q,"error_description":%q}`, "invalid_request", saysInvalidRequest))
 }
 
-// TestEmptyChallenge: whatever a denial lacks, its answer has a challenge with a
-// scheme and a parameter (R6750-3.a, R9110-11.d).
+// TestEmptyChallenge: the challenge of an empty denial has a scheme and a
+// parameter (R6750-3.a, R9110-11.d).
 func TestEmptyChallenge(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, httpbridge.Options{}, func(cfg *interceptor.Config) {
+	w := newWorld(t, httpbridge.Config{}, func(cfg *drawbridge.Config) {
 		cfg.Resources[0].Identifier = resource + "/other"
 	})
-	for kind, status := range map[interceptor.Kind]int{
-		interceptor.KindNoCredentials:     http.StatusUnauthorized,
-		interceptor.KindInvalidToken:      http.StatusUnauthorized,
-		interceptor.KindInvalidRequest:    http.StatusBadRequest,
-		interceptor.KindInsufficientScope: http.StatusForbidden,
+	for reason, status := range map[challenge.Reason]int{
+		challenge.ReasonNoCredentials:     http.StatusUnauthorized,
+		challenge.ReasonInvalidToken:      http.StatusUnauthorized,
+		challenge.ReasonInvalidRequest:    http.StatusBadRequest,
+		challenge.ReasonInsufficientScope: http.StatusForbidden,
 	} {
 		server := rpctest.ServeHTTP(t, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-			w.WriteError(rw, r, &interceptor.ChallengeError{Kind: kind})
+			w.WriteError(rw, r, &challenge.DenialError{Reason: reason})
 		}))
 		for path, want := range map[string]string{"/mcp": `Bearer resource_metadata="` + mcpMetadata + `"`, "/nowhere": `Bearer resource_metadata="` + resource + `/.well-known/oauth-protected-resource/other"`} {
 			got := send(t, http.MethodPost, server+path, nil)
 			if header := got.header.Values("Www-Authenticate"); got.status != status || len(header) != 1 || header[0] != want {
-				t.Errorf("R9110-11.d: %v: got %d %q, want %s", kind, got.status, header, want)
+				t.Errorf("R9110-11.d: %v: got %d %q, want %s", reason, got.status, header, want)
 			}
 		}
 	}
 }
 
-// TestCopyIsToldAnew: the answer that is kept for a denial which the Authorizer
-// builds once is not given for a copy of it.
-func TestCopyIsToldAnew(t *testing.T) {
+// TestCopyIsWrittenAnew: the prebuilt response of a denial is not used for a
+// changed copy of it.
+func TestCopyIsWrittenAnew(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, httpbridge.Options{})
+	w := newWorld(t, httpbridge.Config{})
 	server := rpctest.ServeHTTP(t, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		_, err := w.Authorizer().AuthorizeContext(r.Context(), interceptor.HTTPRequest(rpctest.GuardedService, r))
+		req := drawbridge.HTTPRequest(r)
+		req.Service = rpctest.GuardedService
+		_, err := w.Authorizer().Authorize(r.Context(), req)
 		if r.URL.RawQuery == "copy" {
-			copied := *interceptor.DenialOf(err)
+			copied := *challenge.DenialOf(err)
 			copied.Challenge.Realm, copied.Challenge.Scopes = "another.v1.Service", nil
 			err = &copied
 		}
@@ -161,21 +198,21 @@ func TestCopyIsToldAnew(t *testing.T) {
 	for _, row := range []struct{ query, service string }{
 		{"", rpctest.GuardedService}, {"?copy", "another.v1.Service"}, {"", rpctest.GuardedService},
 	} {
-		checkAnswer(t, send(t, http.MethodPost, server+"/mcp"+row.query, nil), http.StatusUnauthorized, challenge(mcpMetadata, row.service, "", ""), "{}")
+		checkAnswer(t, send(t, http.MethodPost, server+"/mcp"+row.query, nil), http.StatusUnauthorized, challengeFor(mcpMetadata, row.service, "", ""), "{}")
 	}
 }
 
-// TestPoisonedChallenge: whatever a backend puts into its challenge, the answer
-// is one well-formed field (R6750-3.c, R9110-11.c).
+// TestPoisonedChallenge: the challenge of the response is one well-formed field,
+// whatever a backend sends as its challenge (R6750-3.c, R9110-11.c).
 func TestPoisonedChallenge(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, httpbridge.Options{})
+	w := newWorld(t, httpbridge.Config{})
 	poison := "x\", evil=\"1\r\nX-Evil: 1\\é"
 	server := rpctest.ServeHTTP(t, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		w.WriteError(rw, r, &interceptor.ChallengeError{
-			Kind: interceptor.KindInvalidToken,
-			Challenge: interceptor.Challenge{
-				Scheme: "Bearer", Realm: poison, ResourceMetadata: poison, Scopes: []string{poison, "good"}, Error: poison, ErrorDescription: poison,
+		w.WriteError(rw, r, &challenge.DenialError{
+			Reason: challenge.ReasonInvalidToken,
+			Challenge: challenge.Challenge{
+				Scheme: "Bearer", Realm: poison, ResourceMetadataURL: poison, Scopes: []string{poison, "good"}, Error: poison, ErrorDescription: poison,
 			},
 		})
 	}))
@@ -187,8 +224,8 @@ func TestPoisonedChallenge(t *testing.T) {
 	}
 }
 
-// TestNew: every fault of the options is reported at once, and names what is
-// wrong.
+// TestNew: every fault of the configuration is reported at once, with the
+// offending value.
 func TestNew(t *testing.T) {
 	t.Parallel()
 	bad := map[string]string{
@@ -217,35 +254,36 @@ func TestNew(t *testing.T) {
 		"https://app.example.com:443":   "default port",
 		"http://app.example.com:80":     "default port",
 	}
-	var options httpbridge.Options
+	var cfg httpbridge.Config
 	for origin := range bad {
-		options.AllowedOrigins = append(options.AllowedOrigins, origin)
+		cfg.AllowedOrigins = append(cfg.AllowedOrigins, origin)
 	}
-	bridge, err := httpbridge.New(nil, options)
+	bridge, err := httpbridge.New(cfg)
 	if bridge != nil || err == nil {
 		t.Fatalf("SEED-8: got %v, %v", bridge, err)
 	}
-	if !strings.Contains(err.Error(), "the Authorizer is nil") {
-		t.Errorf("SEED-8: %v", err)
+	faults := slices.Collect(fault.All(err))
+	if len(faults) != len(bad)+1 || faults[0].Error() != "httpbridge: Authorizer: is required" {
+		t.Fatalf("SEED-8: got %d faults: %v", len(faults), err)
 	}
-	for i, origin := range options.AllowedOrigins {
-		line := fmt.Sprintf("httpbridge: AllowedOrigins[%d]: %q ", i, origin)
-		if _, after, found := strings.Cut(err.Error(), line); !found || !strings.Contains(strings.SplitN(after, "\n", 2)[0], bad[origin]) {
-			t.Errorf("SEED-8: %q is not reported as %q", origin, bad[origin])
+	for i, origin := range cfg.AllowedOrigins {
+		f := faults[i+1]
+		if f.Place != fmt.Sprintf("httpbridge: AllowedOrigins[%d]", i) || f.Value != origin || !strings.Contains(f.Reason, bad[origin]) {
+			t.Errorf("SEED-8: got %v, want %q for %q", f, bad[origin], origin)
 		}
 	}
-	w := newWorld(t, httpbridge.Options{AllowedOrigins: []string{"https://app.example.com", "http://localhost:3000", "https://[::1]:8443", "chrome-extension://abc"}})
-	if _, err := httpbridge.New(w.Authorizer(), httpbridge.Options{}); err != nil {
+	w := newWorld(t, httpbridge.Config{AllowedOrigins: []string{"https://app.example.com", "http://localhost:3000", "https://[::1]:8443", "chrome-extension://abc"}})
+	if _, err := httpbridge.New(httpbridge.Config{Authorizer: w.Authorizer()}); err != nil {
 		t.Error(err)
 	}
 }
 
-// TestOptionsAreCopied: a Bridge is immutable.
-func TestOptionsAreCopied(t *testing.T) {
+// TestConfigIsCopied: a Bridge is immutable.
+func TestConfigIsCopied(t *testing.T) {
 	t.Parallel()
-	options := httpbridge.Options{AllowedOrigins: []string{"https://app.example.com"}}
-	w := newWorld(t, options)
-	options.AllowedOrigins[0] = "https://evil.example.com"
+	cfg := httpbridge.Config{AllowedOrigins: []string{"https://app.example.com"}}
+	w := newWorld(t, cfg)
+	cfg.AllowedOrigins[0] = "https://evil.example.com"
 	server := rpctest.ServeHTTP(t, w.Protect(rpctest.PublicService, guarded))
 	if got := send(t, http.MethodGet, server+"/mcp", http.Header{"Origin": {"https://evil.example.com"}}); got.status != http.StatusForbidden {
 		t.Errorf("MCP-8: got %+v", got)

@@ -15,28 +15,30 @@ import (
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/metadata"
 
+	"github.com/drawbridge-rpc/drawbridge"
 	"github.com/drawbridge-rpc/drawbridge/authtest"
 	"github.com/drawbridge-rpc/drawbridge/httpbridge"
-	"github.com/drawbridge-rpc/drawbridge/interceptor"
 	"github.com/drawbridge-rpc/drawbridge/interceptor/grpcauth"
 	"github.com/drawbridge-rpc/drawbridge/policy"
+	"github.com/drawbridge-rpc/drawbridge/token"
 	"github.com/drawbridge-rpc/drawbridge/verifier"
 )
 
-// newBridge trusts an issuer. The service "inventory" is a plain HTTP handler,
-// so no protobuf file describes it.
+// newBridge accepts the tokens of an issuer. No protobuf descriptor describes
+// the service "inventory", which is a plain HTTP handler.
 func newBridge(issuer string) (*httpbridge.Bridge, error) {
 	jwt, err := verifier.NewJWT(verifier.JWTConfig{Issuer: issuer})
 	if err != nil {
 		return nil, err
 	}
-	authorizer, err := interceptor.New(interceptor.Config{
-		Resources: []interceptor.Resource{{
+	authorizer, err := drawbridge.New(drawbridge.Config{
+		Resources: []drawbridge.Resource{{
 			Identifier:           "https://api.example.com/mcp",
 			AuthorizationServers: []string{"https://login.example.com"},
+			Issuers:              []string{issuer}, // its tokens carry another name
 		}},
 		Policy: policy.Policy{Services: map[string]policy.Service{
-			"inventory":             {Rule: policy.Rule{Scopes: []string{"inventory:read"}}, Undescribed: true},
+			"inventory":             {Rule: policy.Rule{Scopes: []string{"inventory:read"}}, NoDescriptor: true},
 			"grpc.health.v1.Health": {Rule: policy.Rule{Scopes: []string{"health:read"}}},
 		}},
 		Verifier: jwt,
@@ -45,17 +47,17 @@ func newBridge(issuer string) (*httpbridge.Bridge, error) {
 	if err != nil {
 		return nil, err
 	}
-	return httpbridge.New(authorizer, httpbridge.Options{})
+	return httpbridge.New(httpbridge.Config{Authorizer: authorizer})
 }
 
-// ask sends a request, and returns what matters of the answer.
-func ask(method, url, token string) string {
+// call sends a request, and returns status, body and challenge of the response.
+func call(method, url, accessToken string) string {
 	req, err := http.NewRequest(method, url, http.NoBody)
 	if err != nil {
 		return err.Error()
 	}
-	if token != "" {
-		req.Header.Set("Authorization", "Bearer "+token)
+	if accessToken != "" {
+		req.Header.Set("Authorization", "Bearer "+accessToken)
 	}
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
@@ -81,15 +83,15 @@ func ExampleBridge_Protect() {
 	mux := http.NewServeMux()
 	mux.Handle("/.well-known/", bridge.Metadata())
 	mux.Handle("/mcp", bridge.Protect("inventory", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		caller, _ := interceptor.TokenInfoFromContext(r.Context())
+		caller, _ := token.FromContext(r.Context())
 		fmt.Fprint(w, "hello ", caller.Subject)
 	})))
 	server := httptest.NewServer(mux)
 	defer server.Close()
 
-	fmt.Println(ask(http.MethodPost, server.URL+"/mcp", ""))
-	fmt.Println(ask(http.MethodGet, server.URL+"/.well-known/oauth-protected-resource/mcp", ""))
-	fmt.Println(ask(http.MethodPost, server.URL+"/mcp", issuer.Mint(authtest.Token{
+	fmt.Println(call(http.MethodPost, server.URL+"/mcp", ""))
+	fmt.Println(call(http.MethodGet, server.URL+"/.well-known/oauth-protected-resource/mcp", ""))
+	fmt.Println(call(http.MethodPost, server.URL+"/mcp", issuer.Mint(authtest.Token{
 		Subject:  "ada",
 		Audience: []string{"https://api.example.com/mcp"},
 		Scope:    "inventory:read",
@@ -101,8 +103,8 @@ func ExampleBridge_Protect() {
 	// 200 hello ada
 }
 
-// A handler calls a gRPC backend for its caller, and makes a 502 of whatever
-// fails. Below the bridge, the denial of the backend becomes the answer instead.
+// A handler calls a gRPC backend for its caller and responds with 502 if the call
+// fails. Below the bridge, a denial of the backend becomes the response instead.
 func ExampleBridge_Handler() {
 	issuer := authtest.Start()
 	defer issuer.Close()
@@ -122,7 +124,7 @@ func ExampleBridge_Handler() {
 	go func() { _ = backend.Serve(listener) }()
 	defer backend.Stop()
 
-	conn, err := grpc.NewClient(listener.Addr().String(), append(grpcauth.DialOptions(),
+	conn, err := grpc.NewClient(listener.Addr().String(), append(grpcauth.RelayDialOptions(),
 		grpc.WithTransportCredentials(insecure.NewCredentials()))...)
 	if err != nil {
 		fmt.Println(err)
@@ -143,10 +145,10 @@ func ExampleBridge_Handler() {
 	server := httptest.NewServer(bridge.Handler(handler))
 	defer server.Close()
 
-	token := authtest.Token{Audience: []string{"https://api.example.com/mcp"}, Scope: "inventory:read"}
-	fmt.Println(ask(http.MethodGet, server.URL+"/mcp", issuer.Mint(token)))
-	token.Scope = "health:read"
-	fmt.Println(ask(http.MethodGet, server.URL+"/mcp", issuer.Mint(token)))
+	claims := authtest.Token{Audience: []string{"https://api.example.com/mcp"}, Scope: "inventory:read"}
+	fmt.Println(call(http.MethodGet, server.URL+"/mcp", issuer.Mint(claims)))
+	claims.Scope = "health:read"
+	fmt.Println(call(http.MethodGet, server.URL+"/mcp", issuer.Mint(claims)))
 	// Output:
 	// 403 {"error":"insufficient_scope","error_description":"the access token lacks a scope that this operation needs","server":"grpc.health.v1.Health"}
 	// Bearer realm="grpc.health.v1.Health", resource_metadata="https://api.example.com/.well-known/oauth-protected-resource/mcp", scope="health:read", error="insufficient_scope", error_description="the access token lacks a scope that this operation needs"

@@ -12,10 +12,12 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/drawbridge-rpc/drawbridge"
+	"github.com/drawbridge-rpc/drawbridge/challenge"
 	"github.com/drawbridge-rpc/drawbridge/httpbridge"
-	"github.com/drawbridge-rpc/drawbridge/interceptor"
 	"github.com/drawbridge-rpc/drawbridge/internal/rpctest"
 	"github.com/drawbridge-rpc/drawbridge/policy"
+	"github.com/drawbridge-rpc/drawbridge/token"
 )
 
 const (
@@ -24,8 +26,8 @@ const (
 	wellKnown   = "/.well-known/oauth-protected-resource"
 	login       = "https://login.example.com"
 
-	// secret is in every error of the verifier and of backends: it must not
-	// leave the process (RPC-7).
+	// secret is in every error of the verifier and of backends. It must not leave
+	// the process (RPC-7).
 	secret = "kid-4711"
 )
 
@@ -33,20 +35,20 @@ const (
 const (
 	tokenGood  = "good"  // grants all that is asked for
 	tokenRead  = "read"  // grants less
-	tokenRoot  = "root"  // is for the root alone
+	tokenRoot  = "root"  // is for the root resource alone
 	tokenMCP   = "mcp"   // is for the MCP endpoint alone
-	tokenBad   = "bad"   // is the caller's fault
-	tokenDown  = "down"  // cannot be judged
+	tokenBad   = "bad"   // is invalid
+	tokenDown  = "down"  // cannot be verified right now
 	tokenPanic = "panic" // makes the verifier panic
 )
 
-// fakeVerifier judges tokens by their name.
+// fakeVerifier verifies tokens by their name.
 type fakeVerifier struct{ asked atomic.Int64 }
 
-func (v *fakeVerifier) VerifyToken(_ context.Context, token string) (*interceptor.TokenInfo, error) {
+func (v *fakeVerifier) VerifyToken(_ context.Context, raw string) (*token.Info, error) {
 	v.asked.Add(1)
-	info := &interceptor.TokenInfo{Subject: "ada", Audience: []string{resource, mcpResource}, Scopes: []string{rpctest.ScopeWrite}}
-	switch token {
+	info := &token.Info{Issuer: login, Subject: "ada", Audience: []string{resource, mcpResource}, Scopes: []string{rpctest.ScopeWrite}}
+	switch raw {
 	case tokenGood:
 		return info, nil
 	case tokenRead:
@@ -59,11 +61,11 @@ func (v *fakeVerifier) VerifyToken(_ context.Context, token string) (*intercepto
 		info.Audience = []string{mcpResource}
 		return info, nil
 	case tokenDown:
-		return nil, fmt.Errorf("%w: %s", interceptor.ErrUnavailable, secret)
+		return nil, fmt.Errorf("%w: %s", token.ErrUnavailable, secret)
 	case tokenPanic:
 		panic(secret)
 	default:
-		return nil, fmt.Errorf("%w: %s", interceptor.ErrInvalidToken, secret)
+		return nil, fmt.Errorf("%w: %s", token.ErrInvalid, secret)
 	}
 }
 
@@ -78,14 +80,14 @@ func (r *records) WithAttrs([]slog.Attr) slog.Handler       { return r }
 func (r *records) WithGroup(string) slog.Handler            { return r }
 
 func (r *records) Handle(_ context.Context, record slog.Record) error {
-	said := record.Level.String()
+	line := record.Level.String()
 	record.Attrs(func(a slog.Attr) bool {
-		said += " " + a.String()
+		line += " " + a.String()
 		return true
 	})
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.kept = append(r.kept, said)
+	r.kept = append(r.kept, line)
 	return nil
 }
 
@@ -95,7 +97,7 @@ func (r *records) logged() []string {
 	return r.kept
 }
 
-// world is a bridge and all that it uses.
+// world is a bridge with everything that it uses.
 type world struct {
 	*httpbridge.Bridge
 
@@ -103,14 +105,15 @@ type world struct {
 	log      records
 }
 
-// newWorld has two resources, that of every RPC and that of the MCP endpoint.
-func newWorld(tb testing.TB, options httpbridge.Options, change ...func(*interceptor.Config)) *world {
+// newWorld returns a world with two resources: that of every RPC and that of the
+// MCP endpoint.
+func newWorld(tb testing.TB, bridge httpbridge.Config, change ...func(*drawbridge.Config)) *world {
 	tb.Helper()
 	w := new(world)
-	cfg := interceptor.Config{
-		Resources: []interceptor.Resource{
+	cfg := drawbridge.Config{
+		Resources: []drawbridge.Resource{
 			{Identifier: resource, AuthorizationServers: []string{login}},
-			{Identifier: mcpResource, AuthorizationServers: []string{login}, Name: "Inventory", Documentation: "https://docs.example.com"},
+			{Identifier: mcpResource, AuthorizationServers: []string{login}, Name: "Inventory", DocumentationURL: "https://docs.example.com"},
 		},
 		Policy:   rpctest.Policy(),
 		Verifier: &w.verifier,
@@ -119,37 +122,37 @@ func newWorld(tb testing.TB, options httpbridge.Options, change ...func(*interce
 	for _, f := range change {
 		f(&cfg)
 	}
-	authorizer, err := interceptor.New(cfg)
+	authorizer, err := drawbridge.New(cfg)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	if w.Bridge, err = httpbridge.New(authorizer, options); err != nil {
+	bridge.Authorizer = authorizer
+	if w.Bridge, err = httpbridge.New(bridge); err != nil {
 		tb.Fatal(err)
 	}
 	return w
 }
 
-// withService adds a service that has no descriptor, whatever its name.
-func withService(name string, rule policy.Rule) func(*interceptor.Config) {
-	return func(cfg *interceptor.Config) {
-		cfg.Policy.Services[name] = policy.Service{Rule: rule, Undescribed: true}
+// withService adds a rule for a service without a descriptor.
+func withService(name string, rule policy.Rule) func(*drawbridge.Config) {
+	return func(cfg *drawbridge.Config) {
+		cfg.Policy.Services[name] = policy.Service{Rule: rule, NoDescriptor: true}
 	}
 }
 
-// guarded is the answer of a handler that a caller is let in to.
+// guarded is a handler that greets its caller.
 var guarded = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, rpctest.Greeting(r.Context(), "hello"))
 })
 
-// answer is an HTTP answer.
+// answer is an HTTP response.
 type answer struct {
 	status int
 	header http.Header
 	body   string
 }
 
-// send sends a request to a server. Fields with the name Host become that of the
-// request.
+// send sends a request to a server. A Host field becomes the host of the request.
 func send(t *testing.T, method, url string, header http.Header) answer {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, url, http.NoBody)
@@ -179,49 +182,49 @@ func do(t *testing.T, req *http.Request) answer {
 	return answer{res.StatusCode, res.Header, string(body)}
 }
 
-func bearer(token string) http.Header {
-	if token == "" {
+func bearer(raw string) http.Header {
+	if raw == "" {
 		return http.Header{}
 	}
-	return http.Header{"Authorization": {"Bearer " + token}}
+	return http.Header{"Authorization": {"Bearer " + raw}}
 }
 
-// challenge is the WWW-Authenticate field that a resource answers with.
-func challenge(metadataURL, service, oauthError, description string) string {
-	said := fmt.Sprintf("Bearer realm=%q, resource_metadata=%q", service, metadataURL)
+// challengeFor returns the WWW-Authenticate field of a denial.
+func challengeFor(metadataURL, service, oauthError, description string) string {
+	value := fmt.Sprintf("Bearer realm=%q, resource_metadata=%q", service, metadataURL)
 	if service == rpctest.GuardedService {
-		said += fmt.Sprintf(", scope=%q", rpctest.ScopeWrite)
+		value += fmt.Sprintf(", scope=%q", rpctest.ScopeWrite)
 	}
 	if oauthError != "" {
-		said += fmt.Sprintf(", error=%q, error_description=%q", oauthError, description)
+		value += fmt.Sprintf(", error=%q, error_description=%q", oauthError, description)
 	}
-	return said
+	return value
 }
 
-// checkAnswer compares an answer with a denial, field by field.
-func checkAnswer(t *testing.T, got answer, status int, challenge, body string) {
+// checkAnswer compares a response with a denial, field by field.
+func checkAnswer(t *testing.T, got answer, status int, wantChallenge, body string) {
 	t.Helper()
 	if got.status != status || got.body != body {
 		t.Errorf("got %d %s\nwant %d %s", got.status, got.body, status, body)
 	}
-	if header := strings.Join(got.header.Values("Www-Authenticate"), " | "); header != challenge {
-		t.Errorf("R9110-11.d: WWW-Authenticate\n got %s\nwant %s", header, challenge)
+	if header := strings.Join(got.header.Values("Www-Authenticate"), " | "); header != wantChallenge {
+		t.Errorf("R9110-11.d: WWW-Authenticate\n got %s\nwant %s", header, wantChallenge)
 	}
 	if contentType := got.header.Get("Content-Type"); contentType != "application/json" {
 		t.Errorf("SEED-9: Content-Type is %q", contentType)
 	}
 	if got.header.Get("Cache-Control") != "no-store" {
-		t.Errorf("may be cached: %v", got.header)
+		t.Errorf("Cache-Control is %q", got.header.Get("Cache-Control"))
 	}
 	if (got.header.Get("Retry-After") != "") != (status == http.StatusServiceUnavailable) {
 		t.Errorf("RPC-2: Retry-After is %q", got.header.Get("Retry-After"))
 	}
-	if said := fmt.Sprint(got); strings.Contains(said, secret) {
-		t.Errorf("RPC-7: the cause was sent: %s", said)
+	if text := fmt.Sprint(got); strings.Contains(text, secret) {
+		t.Errorf("RPC-7: the cause was sent: %s", text)
 	}
 }
 
-// The sentences of the denials, which clients may depend on.
+// The sentences of the denials, on which clients may depend.
 const (
 	saysInvalidRequest = "the credentials are malformed"
 	saysInvalidToken   = "the access token is malformed, expired, revoked or not from a trusted issuer"
@@ -236,9 +239,9 @@ func body(oauthError, description, service string) string {
 
 var errBackend = errors.New("dial tcp 10.0.0.7: " + secret)
 
-// denied is a denial, and what is told of it at the MCP endpoint.
+// denied is a denial, with its challenge and body at the MCP endpoint.
 var (
-	denied          = &interceptor.ChallengeError{Kind: interceptor.KindInsufficientScope, Challenge: interceptor.Challenge{Realm: rpctest.GuardedService, Error: "insufficient_scope"}}
+	denied          = &challenge.DenialError{Reason: challenge.ReasonInsufficientScope, Challenge: challenge.Challenge{Realm: rpctest.GuardedService, Error: "insufficient_scope"}}
 	deniedChallenge = `Bearer realm="` + rpctest.GuardedService + `", resource_metadata="` + mcpMetadata + `", error="insufficient_scope"`
 	deniedBody      = scopeBody
 )

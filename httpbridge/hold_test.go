@@ -10,19 +10,18 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/drawbridge-rpc/drawbridge/challenge"
 	"github.com/drawbridge-rpc/drawbridge/httpbridge"
-	"github.com/drawbridge-rpc/drawbridge/interceptor"
-	"github.com/drawbridge-rpc/drawbridge/internal/recorder"
+	"github.com/drawbridge-rpc/drawbridge/internal/exchange"
 	"github.com/drawbridge-rpc/drawbridge/internal/rpctest"
 )
 
-// isEvent is what the tests hold back.
+// isEvent recognizes the writes that the tests hold.
 func isEvent(first []byte) bool { return bytes.HasPrefix(first, []byte("event")) }
 
-// TestHold: a server that begins to write before it is decided whether it may
-// (MCP servers do) is held back, for its first write alone, and only if that is
-// what was expected. Then its answer stands as it is, or the denial takes its
-// place (RPC-1, MCP-2).
+// TestHold: the first write of a server that begins to write before the decision,
+// as MCP servers do, is held if it is of the expected kind. Then the response
+// stands as it is, or the denial replaces it (RPC-1, MCP-2).
 func TestHold(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("long ", 1000)
@@ -31,7 +30,7 @@ func TestHold(t *testing.T) {
 		respond func(w http.ResponseWriter)
 		status  int
 		body    string
-		tooLate bool // nothing is held back any longer when the denial comes
+		tooLate bool // nothing is held any longer when the denial comes
 	}{
 		{"nothing", func(http.ResponseWriter) {}, http.StatusOK, "", false},
 		{"the event", func(w http.ResponseWriter) { _, _ = io.WriteString(w, "event") }, http.StatusOK, "event", false},
@@ -45,12 +44,12 @@ func TestHold(t *testing.T) {
 			w.(http.Flusher).Flush()
 			w.(http.Flusher).Flush()
 		}, http.StatusOK, "event", false},
-		{"a buffer that is used again", func(w http.ResponseWriter) {
+		{"a buffer that is reused", func(w http.ResponseWriter) {
 			buffer := []byte("event")
 			_, _ = w.Write(buffer)
 			copy(buffer, "xxxxx")
 		}, http.StatusOK, "event", false},
-		{"a body that was not expected", func(w http.ResponseWriter) { _, _ = io.WriteString(w, "answer") }, http.StatusOK, "answer", true},
+		{"a body of another kind", func(w http.ResponseWriter) { _, _ = io.WriteString(w, "answer") }, http.StatusOK, "answer", true},
 		{"an event that is not the first", func(w http.ResponseWriter) {
 			_, _ = io.WriteString(w, "answer")
 			_, _ = io.WriteString(w, "event")
@@ -80,10 +79,10 @@ func TestHold(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, httpbridge.Options{})
+			w := newWorld(t, httpbridge.Config{})
 			call := newBackend(t, w)
 			server := rpctest.ServeHTTP(t, w.Handler(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-				recorded := recorder.FromContext(r.Context())
+				recorded := exchange.FromContext(r.Context())
 				recorded.Hold(isEvent)
 				rw.Header().Set("X-Handler", "before")
 				row.respond(rw)
@@ -91,7 +90,7 @@ func TestHold(t *testing.T) {
 				_ = call(r.Context(), r.URL.Query().Get("token"))
 				if r.URL.Query().Has("release") {
 					recorded.Release()
-					recorded.Release() // Twice is as good as once.
+					recorded.Release() // A second one does nothing.
 				}
 			})))
 			for _, release := range []string{"", "&release"} {
@@ -115,11 +114,11 @@ func TestHold(t *testing.T) {
 	}
 }
 
-// TestHoldAsksOnce: the predicate sees the bytes of the first write and nothing
-// else, and after Release nothing at all.
-func TestHoldAsksOnce(t *testing.T) {
+// TestHoldPredicate: the predicate sees the first write alone, and nothing after
+// Release.
+func TestHoldPredicate(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, httpbridge.Options{})
+	w := newWorld(t, httpbridge.Config{})
 	for _, row := range []struct {
 		name    string
 		release bool // before the first write
@@ -130,9 +129,9 @@ func TestHoldAsksOnce(t *testing.T) {
 	} {
 		for _, kept := range []bool{false, true} {
 			var seen strings.Builder
-			rw := &countingWriter{keptWriter: keptWriter{header: make(http.Header)}}
+			rw := &countingWriter{reusedWriter: reusedWriter{header: make(http.Header)}}
 			w.Handler(http.HandlerFunc(func(held http.ResponseWriter, r *http.Request) {
-				recorded := recorder.FromContext(r.Context())
+				recorded := exchange.FromContext(r.Context())
 				recorded.Hold(func(first []byte) bool {
 					seen.Write(first)
 					return kept
@@ -154,15 +153,15 @@ func TestHoldAsksOnce(t *testing.T) {
 			}
 		}
 	}
-	// Outside of a bridge there is nothing to hold.
-	none := recorder.FromContext(t.Context())
+	// Outside of a bridge, Hold and Release do nothing.
+	none := exchange.FromContext(t.Context())
 	none.Hold(isEvent)
 	none.Release()
 }
 
-// countingWriter keeps what is written.
+// countingWriter keeps what is written, and counts flushes.
 type countingWriter struct {
-	keptWriter
+	reusedWriter
 
 	written strings.Builder
 	flushed int
@@ -171,25 +170,25 @@ type countingWriter struct {
 func (w *countingWriter) Write(data []byte) (int, error) { return w.written.Write(data) }
 func (w *countingWriter) Flush()                         { w.flushed++ }
 
-// TestReleaseAfterwards: net/http forbids to write when the handler has returned,
-// and nothing does.
+// TestReleaseAfterwards: Release writes nothing once the handler has returned, as
+// net/http requires.
 func TestReleaseAfterwards(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, httpbridge.Options{})
+	w := newWorld(t, httpbridge.Config{})
 	for name, respond := range map[string]func(http.ResponseWriter){
 		"nothing":               func(http.ResponseWriter) {},
 		"the event":             func(rw http.ResponseWriter) { _, _ = io.WriteString(rw, "event") },
 		"the event and a flush": func(rw http.ResponseWriter) { _, _ = io.WriteString(rw, "event"); rw.(http.Flusher).Flush() },
 	} {
-		rw := &countingWriter{keptWriter: keptWriter{header: make(http.Header)}}
-		var recorded *recorder.Recorder
+		rw := &countingWriter{reusedWriter: reusedWriter{header: make(http.Header)}}
+		var recorded *exchange.Exchange
 		w.Handler(http.HandlerFunc(func(held http.ResponseWriter, r *http.Request) {
-			recorded = recorder.FromContext(r.Context())
+			recorded = exchange.FromContext(r.Context())
 			recorded.Hold(isEvent)
 			respond(held)
 		})).ServeHTTP(rw, httptest.NewRequest(http.MethodGet, "/mcp", http.NoBody))
 		written, flushed, status := rw.written.String(), rw.flushed, rw.status
-		recorded.Deny(denied, denied)
+		recorded.Denials.Deny(denied, denied)
 		recorded.Release()
 		if rw.written.String() != written || rw.flushed != flushed || rw.status != status {
 			t.Errorf("%s: %q became %q, %d flushes %d", name, written, &rw.written, flushed, rw.flushed)
@@ -200,15 +199,15 @@ func TestReleaseAfterwards(t *testing.T) {
 	}
 }
 
-// TestReleaseAnywhere: whichever goroutine finds out that nothing need be held
-// back, and whenever, each answer is whole: that of the handler or the denial.
+// TestReleaseAnywhere: Release may be called by any goroutine at any time. Each
+// response is whole: that of the handler or the denial.
 func TestReleaseAnywhere(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, httpbridge.Options{})
+	w := newWorld(t, httpbridge.Config{})
 	var late sync.WaitGroup
 	var held atomic.Int64
 	server := rpctest.ServeHTTP(t, w.Handler(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		recorded := recorder.FromContext(r.Context())
+		recorded := exchange.FromContext(r.Context())
 		recorded.Hold(func(first []byte) bool {
 			held.Add(1)
 			return isEvent(first)
@@ -219,7 +218,7 @@ func TestReleaseAnywhere(t *testing.T) {
 			late.Go(recorded.Release) // perhaps before the first write, perhaps when all is over
 			decided.Go(func() {
 				if deny {
-					recorded.Deny(denied, denied)
+					recorded.Denials.Deny(denied, denied)
 				}
 				recorded.Release()
 			})
@@ -258,22 +257,22 @@ func TestReleaseAnywhere(t *testing.T) {
 	}
 	late.Wait()
 	if n := held.Load(); n == 0 || n > 128 {
-		t.Errorf("the predicates were asked %d times for 128 answers", n)
+		t.Errorf("the predicates were called %d times for 128 responses", n)
 	}
 }
 
-// TestHoldBehindInformational: an informational status is no answer, and what is
-// written first after it is kept back.
+// TestHoldBehindInformational: an informational status is not a response, so the
+// first write after it is held.
 func TestHoldBehindInformational(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, httpbridge.Options{})
-	denied := &interceptor.ChallengeError{Kind: interceptor.KindInsufficientScope}
+	w := newWorld(t, httpbridge.Config{})
+	denied := &challenge.DenialError{Reason: challenge.ReasonInsufficientScope}
 	server := rpctest.ServeHTTP(t, w.Handler(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		recorded := recorder.FromContext(r.Context())
+		recorded := exchange.FromContext(r.Context())
 		recorded.Hold(func([]byte) bool { return true })
 		rw.WriteHeader(http.StatusEarlyHints)
 		_, _ = io.WriteString(rw, "early")
-		recorded.Deny(denied, denied)
+		recorded.Denials.Deny(denied, denied)
 	})))
 	if got := send(t, http.MethodPost, server+"/mcp", nil); got.status != http.StatusForbidden {
 		t.Errorf("got %+v", got)

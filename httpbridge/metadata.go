@@ -5,17 +5,15 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/drawbridge-rpc/drawbridge/interceptor"
+	"github.com/drawbridge-rpc/drawbridge"
+	"github.com/drawbridge-rpc/drawbridge/internal/resource"
 )
-
-// wellKnown is where metadata documents are found (RFC 9728 §3).
-const wellKnown = "/.well-known/oauth-protected-resource"
 
 // Metadata returns the handler of the metadata documents of all resources
 // (RFC 9728 §3), to be mounted at "/.well-known/". [Bridge.Handler] and
-// [Bridge.Protect] serve them too, for what is below them. Any origin may read
-// them. Besides the well-known path that is inserted before the path of the
-// resource, the older form that is appended to it is served.
+// [Bridge.Protect] serve them too, for the paths below them. Any origin may read
+// them. It serves the well-known path inserted before the path of the resource,
+// and the older form that is appended to it.
 func (b *Bridge) Metadata() http.Handler { return b.public }
 
 func (b *Bridge) metadata(w http.ResponseWriter, r *http.Request) {
@@ -36,7 +34,7 @@ func (b *Bridge) metadata(w http.ResponseWriter, r *http.Request) {
 
 // serveMetadata serves the request if it is for a metadata document of ours.
 func (b *Bridge) serveMetadata(w http.ResponseWriter, r *http.Request) bool {
-	if !strings.Contains(r.URL.Path, wellKnown) {
+	if _, ok := metadataPath(r.URL.Path); !ok {
 		return false
 	}
 	if _, ok := b.documentOf(r); !ok {
@@ -47,18 +45,23 @@ func (b *Bridge) serveMetadata(w http.ResponseWriter, r *http.Request) bool {
 }
 
 // documentOf returns the document that the URL of a request names.
-func (b *Bridge) documentOf(r *http.Request) (interceptor.ResourceMetadata, bool) {
-	path := r.URL.Path
-	resource, inserted := strings.CutPrefix(path, wellKnown)
-	if !inserted || resource != "" && resource[0] != '/' {
-		var appended bool
-		if resource, appended = strings.CutSuffix(path, wellKnown); !appended {
-			return interceptor.ResourceMetadata{}, false
-		}
+func (b *Bridge) documentOf(r *http.Request) (drawbridge.ResourceMetadata, bool) {
+	path, ok := metadataPath(r.URL.Path)
+	if !ok {
+		return drawbridge.ResourceMetadata{}, false
 	}
-	req := interceptor.HTTPRequest("", r)
-	req.Path = resource
-	return b.authorizer.Metadata(req)
+	req := drawbridge.HTTPRequest(r)
+	req.Path = path
+	return b.authorizer.Metadata(r.Context(), req)
+}
+
+// metadataPath returns the path of the resource whose document a path names:
+// inserted as in RFC 9728 §3.1, or in the older form that is appended.
+func metadataPath(path string) (string, bool) {
+	if rest, ok := strings.CutPrefix(path, resource.WellKnown); ok && (rest == "" || rest[0] == '/') {
+		return rest, true
+	}
+	return strings.CutSuffix(path, resource.WellKnown)
 }
 
 func writeJSON(w http.ResponseWriter, status int, value any) {
@@ -69,5 +72,5 @@ func writeJSON(w http.ResponseWriter, status int, value any) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_, _ = w.Write(body) // The client is gone; nobody is left to tell.
+	_, _ = w.Write(body) // A failure means that the client is gone.
 }

@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/drawbridge-rpc/drawbridge"
 	"github.com/drawbridge-rpc/drawbridge/httpbridge"
-	"github.com/drawbridge-rpc/drawbridge/interceptor"
 	"github.com/drawbridge-rpc/drawbridge/internal/rpctest"
 )
 
@@ -22,12 +22,12 @@ const (
 )
 
 // TestMetadata: each resource has a document at the well-known path inserted
-// before its own, at the older form appended to it, and nowhere else.
+// before its own path and at the older form appended to it, and at no other path.
 func TestMetadata(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, httpbridge.Options{})
+	w := newWorld(t, httpbridge.Config{})
 	behind := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })
-	doors := map[string]string{
+	servers := map[string]string{
 		"Metadata": rpctest.ServeHTTP(t, w.Metadata()),
 		"Handler":  rpctest.ServeHTTP(t, w.Handler(behind)),
 		"Protect":  rpctest.ServeHTTP(t, w.Protect(rpctest.GuardedService, behind)),
@@ -50,8 +50,8 @@ func TestMetadata(t *testing.T) {
 		{"SEED-10: no resource", http.MethodGet, "/other" + wellKnown, http.StatusNotFound, "404 page not found\n"},
 		{"half a segment", http.MethodGet, wellKnown + "mcp", http.StatusNotFound, "404 page not found\n"},
 		{"twice", http.MethodGet, wellKnown + wellKnown, http.StatusNotFound, "404 page not found\n"},
-		{"CVE-2021-29492: in disguise", http.MethodGet, wellKnown + "/%6dcp", http.StatusOK, mcpDocument},
-		{"CVE-2021-29492, SEED-10: in disguise", http.MethodGet, "/%6dcp" + wellKnown, http.StatusOK, mcpDocument},
+		{"CVE-2021-29492: an encoded letter", http.MethodGet, wellKnown + "/%6dcp", http.StatusOK, mcpDocument},
+		{"CVE-2021-29492, SEED-10: an encoded letter", http.MethodGet, "/%6dcp" + wellKnown, http.StatusOK, mcpDocument},
 		{"two slashes", http.MethodGet, wellKnown + "//mcp", http.StatusNotFound, "404 page not found\n"},
 		{"an escaped slash behind", http.MethodGet, wellKnown + "/mcp%2Fx", http.StatusNotFound, "404 page not found\n"},
 		{"OPTIONS", http.MethodOptions, wellKnown + "/mcp", http.StatusNoContent, ""},
@@ -60,14 +60,14 @@ func TestMetadata(t *testing.T) {
 		{"another case", http.MethodGet, strings.ToUpper(wellKnown), http.StatusNotFound, "404 page not found\n"},
 		{"POST to no resource", http.MethodPost, wellKnown + "/other", http.StatusNotFound, "404 page not found\n"},
 	} {
-		for door, server := range doors {
-			t.Run(row.name+"/"+door, func(t *testing.T) {
+		for name, server := range servers {
+			t.Run(row.name+"/"+name, func(t *testing.T) {
 				t.Parallel()
 				got := send(t, row.method, server+row.path, nil)
-				if door != "Metadata" && row.want == http.StatusNotFound {
-					want := map[string]int{"Handler": http.StatusTeapot, "Protect": http.StatusUnauthorized}[door]
+				if name != "Metadata" && row.want == http.StatusNotFound {
+					want := map[string]int{"Handler": http.StatusTeapot, "Protect": http.StatusUnauthorized}[name]
 					if got.status != want {
-						t.Errorf("got %d, want %d from behind", got.status, want)
+						t.Errorf("got %d, want %d from the handler", got.status, want)
 					}
 					return
 				}
@@ -85,11 +85,11 @@ func TestMetadata(t *testing.T) {
 	}
 }
 
-// TestMetadataCORS: a browser at any origin may read the documents, and may ask
-// with the fields that MCP clients send.
+// TestMetadataCORS: a browser at any origin may read the documents, with the
+// header fields that MCP clients send.
 func TestMetadataCORS(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, httpbridge.Options{AllowedOrigins: []string{"https://app.example.com"}})
+	w := newWorld(t, httpbridge.Config{AllowedOrigins: []string{"https://app.example.com"}})
 	for name, handler := range map[string]http.Handler{
 		"Metadata": w.Metadata(), "Handler": w.Handler(guarded), "Protect": w.Protect(rpctest.GuardedService, guarded),
 	} {
@@ -115,14 +115,14 @@ func TestMetadataCORS(t *testing.T) {
 	}
 }
 
-// TestLoopback dials in under every name of this machine: challenge and document
-// agree with the name that was dialled, and the document names exactly the URL
-// that the client used (SEED-5, R9728-3.c).
+// TestLoopback dials every loopback name: challenge and document have the name
+// that was dialed, and the document names exactly the URL that the client used
+// (SEED-5, R9728-3.c).
 func TestLoopback(t *testing.T) {
 	t.Parallel()
 	for _, listenOn := range []string{"127.0.0.1", "[::1]"} {
 		listener, err := net.Listen("tcp", listenOn+":0")
-		if err != nil { // A machine without IPv6: the Host field says the same.
+		if err != nil { // A machine without IPv6 uses the Host field.
 			if listener, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
 				t.Fatal(err)
 			}
@@ -131,8 +131,8 @@ func TestLoopback(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		w := newWorld(t, httpbridge.Options{}, func(cfg *interceptor.Config) {
-			cfg.Resources = []interceptor.Resource{{Identifier: "http://localhost:" + port + "/mcp", AuthorizationServers: []string{login}}}
+		w := newWorld(t, httpbridge.Config{}, func(cfg *drawbridge.Config) {
+			cfg.Resources = []drawbridge.Resource{{Identifier: "http://localhost:" + port + "/mcp", AuthorizationServers: []string{login}}}
 		})
 		server := &httptest.Server{Listener: listener, Config: &http.Server{Handler: w.Protect(rpctest.GuardedService, guarded)}}
 		server.Start()
@@ -148,11 +148,11 @@ func TestLoopback(t *testing.T) {
 		} {
 			t.Run(listenOn+"/"+row.host, func(t *testing.T) {
 				t.Parallel()
-				dialled := dialTo(listener.Addr().String(), row.host)
-				got := dialled(t, "/mcp")
-				want := challenge("http://"+row.want+wellKnown+"/mcp", rpctest.GuardedService, "", "")
+				dialed := dialTo(listener.Addr().String(), row.host)
+				got := dialed(t, "/mcp")
+				want := challengeFor("http://"+row.want+wellKnown+"/mcp", rpctest.GuardedService, "", "")
 				checkAnswer(t, got, http.StatusUnauthorized, want, "{}")
-				got = dialled(t, wellKnown+"/mcp")
+				got = dialed(t, wellKnown+"/mcp")
 				if want := `{"resource":"http://` + row.want + `/mcp",`; !strings.HasPrefix(got.body, want) {
 					t.Errorf("SEED-5, R9728-3.c: got %s, want %s", got.body, want)
 				}
@@ -162,7 +162,7 @@ func TestLoopback(t *testing.T) {
 }
 
 // dialTo returns a function that sends a GET to an address. It is reached by
-// dialling the host where that is possible, and by the Host field otherwise.
+// dialing the host where that is possible, and by the Host field otherwise.
 func dialTo(address, host string) func(*testing.T, string) answer {
 	return func(t *testing.T, path string) answer {
 		t.Helper()
@@ -177,11 +177,11 @@ func dialTo(address, host string) func(*testing.T, string) answer {
 	}
 }
 
-// TestPublicHost: the name under which a client came is echoed if it is ours,
-// and only then (SEED-5, SEED-6).
+// TestPublicHost: the host of a request is echoed only if it is that of a
+// configured base URL (SEED-5, SEED-6).
 func TestPublicHost(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, httpbridge.Options{}, func(cfg *interceptor.Config) {
+	w := newWorld(t, httpbridge.Config{}, func(cfg *drawbridge.Config) {
 		cfg.Resources[1].Aliases = []string{"https://alias.example.com:8443"}
 	})
 	server := rpctest.ServeHTTP(t, w.Protect(rpctest.GuardedService, guarded))
@@ -200,7 +200,7 @@ func TestPublicHost(t *testing.T) {
 		t.Run(host, func(t *testing.T) {
 			t.Parallel()
 			got := send(t, http.MethodGet, server+"/mcp/deeper", http.Header{"Host": {host}})
-			checkAnswer(t, got, http.StatusUnauthorized, challenge(want+wellKnown+"/mcp", rpctest.GuardedService, "", ""), "{}")
+			checkAnswer(t, got, http.StatusUnauthorized, challengeFor(want+wellKnown+"/mcp", rpctest.GuardedService, "", ""), "{}")
 			got = send(t, http.MethodGet, server+wellKnown+"/mcp", http.Header{"Host": {host}})
 			if want := `{"resource":"` + want + `/mcp",`; !strings.HasPrefix(got.body, want) {
 				t.Errorf("SEED-5, SEED-6: got %s, want %s", got.body, want)
@@ -209,12 +209,11 @@ func TestPublicHost(t *testing.T) {
 	}
 }
 
-// TestNothingToHide: members that hold nothing are left out, the authorization
-// server stays, and there is no member that could say "none" (R9728-2.b,
-// R9728-2.c, MCP-1).
-func TestNothingToHide(t *testing.T) {
+// TestEmptyMembers: members without a value are left out, except for the
+// authorization servers (R9728-2.b, R9728-2.c, MCP-1).
+func TestEmptyMembers(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, httpbridge.Options{}, func(cfg *interceptor.Config) {
+	w := newWorld(t, httpbridge.Config{}, func(cfg *drawbridge.Config) {
 		cfg.Policy.Services = nil
 		cfg.Policy.Implies = nil
 	})

@@ -4,95 +4,58 @@ import (
 	"context"
 	"net/http"
 
-	"github.com/drawbridge-rpc/drawbridge/interceptor"
-	"github.com/drawbridge-rpc/drawbridge/internal/recorder"
+	"github.com/drawbridge-rpc/drawbridge"
+	"github.com/drawbridge-rpc/drawbridge/challenge"
+	"github.com/drawbridge-rpc/drawbridge/internal/exchange"
 )
 
 // Protect guards any handler by the rule of a service. Each request is
-// authorised; a session or a cookie is no credential. The handler finds the
-// caller with [interceptor.TokenInfoFromContext]; one that streams for long ends
-// by itself when the token expires. It also runs as under
-// [Bridge.Handler]: what it meets of denials is told to the client.
+// authorized; a session or a cookie is no credential. The handler finds the
+// caller with token.FromContext; one that streams for long ends by itself when
+// the token expires. It also runs as under [Bridge.Handler]: denials from nested
+// RPCs become the response.
 //
-// A service that the policy does not know is denied, like everywhere. The path
-// of the request selects the resource, so a handler that strips a prefix goes
-// inside: Protect(service, http.StripPrefix(…)).
+// A service without a rule is denied. The path of the request selects the
+// resource, so a handler that strips a prefix goes inside:
+// Protect(service, http.StripPrefix(…)).
 func (b *Bridge) Protect(service string, handler http.Handler) http.Handler {
-	guarded := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return b.outermost(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		req := drawbridge.HTTPRequest(r)
+		req.Service = service
 		switch {
-		case b.foreign(r):
-			refusal := b.authorizer.Refuse(r.Context(), interceptor.HTTPRequest(service, r), interceptor.KindForbiddenOrigin, nil)
-			b.answerTo(interceptor.DenialOf(refusal)).write(w, r)
+		case b.isForeign(r):
+			denial := b.adapter.Refuse(r.Context(), &req, challenge.ReasonForbiddenOrigin, nil)
+			writeDenial(w, r, denial)
 		case isPreflight(r):
-			// Browsers send no credentials with it, and nothing is behind it.
+			// Browsers send no credentials with it, and it reaches no handler.
 			w.WriteHeader(http.StatusNoContent)
 		default:
-			b.authorize(w, r, service, handler)
+			b.authorize(w, r, &req, handler)
 		}
-	})
-	return b.outermost(guarded)
-}
-
-func (b *Bridge) authorize(w http.ResponseWriter, r *http.Request, service string, handler http.Handler) {
-	ctx, err := b.authorizer.AuthorizeContext(r.Context(), interceptor.HTTPRequest(service, r))
-	if err != nil {
-		b.answerTo(interceptor.DenialOf(err)).write(w, r)
-		return
-	}
-	b.translate(ctx, w, r, handler)
-}
-
-// Handler wraps a server. When RPC code below meets a denial, by connectauth or
-// by the client interceptors of connectauth and grpcauth, the answer becomes
-// that denial: status, challenge and body, instead of whatever the handler made
-// of it, as long as nothing was written. See [Dismiss] for handlers that can do
-// without.
-//
-// Answers in gRPC, gRPC-Web and Connect are never rewritten, for their clients
-// would not understand; they gain the header, where the denial is their own.
-func (b *Bridge) Handler(next http.Handler) http.Handler {
-	return b.outermost(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		b.translate(r.Context(), w, r, next)
 	}))
 }
 
-// outermost adds what is done once, by whichever part of the bridge a request
-// reaches first: the metadata documents, which everybody may read, and CORS.
-func (b *Bridge) outermost(handler http.Handler) http.Handler {
-	first := handler
-	if b.cors != nil {
-		first = b.cors.Handler(handler)
-	}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch {
-		case b.serveMetadata(w, r):
-		case b.cors != nil && recorder.FromContext(r.Context()) != nil:
-			handler.ServeHTTP(w, r) // below another part of the bridge
-		default:
-			first.ServeHTTP(w, r)
-		}
-	})
-}
-
-// translate serves a request so that denials which are met on the way become
-// the answer.
-func (b *Bridge) translate(ctx context.Context, w http.ResponseWriter, r *http.Request, handler http.Handler) {
-	if recorder.FromContext(ctx) != nil {
-		if ctx != r.Context() {
-			r = r.WithContext(ctx)
-		}
-		handler.ServeHTTP(w, r)
+func (b *Bridge) authorize(w http.ResponseWriter, r *http.Request, req *drawbridge.Request, handler http.Handler) {
+	ctx := r.Context()
+	var caller drawbridge.Caller
+	if denial := b.adapter.Decide(ctx, req, &caller); denial != nil {
+		writeDenial(w, r, denial)
 		return
 	}
-	translating := newResponseWriter(b, w)
-	translating.request = r.WithContext(recorder.NewContext(ctx, translating.recorder))
-	returned := false
-	defer func() { translating.finish(returned) }()
-	handler.ServeHTTP(translating, translating.request)
-	returned = true
+	if outer := exchange.FromContext(ctx); outer != nil {
+		handler.ServeHTTP(w, r.WithContext(within(ctx, outer, caller)))
+		return
+	}
+	b.translate(newConversation(b, w, ctx, &caller), r, handler)
 }
 
-// Dismiss forgets the denial that a call of a backend returned as err, so that the
-// answer of the handler stands. It is for handlers that can do without the
-// backend. The context is that of the HTTP request, or one made from it.
-func Dismiss(ctx context.Context, err error) { recorder.FromContext(ctx).Dismiss(err) }
+// within returns the context for a handler that another part of a bridge serves
+// further out: the challenge of a denial that the handler meets asks for the scopes
+// of this caller's requirement, too.
+func within(ctx context.Context, outer *exchange.Exchange, caller drawbridge.Caller) context.Context {
+	return exchange.NewContext(caller.NewContext(ctx), &exchange.Exchange{
+		Denials: outer.Denials.Within(func(scopes []string) []string { return caller.JoinScopes(scopes, "") }),
+		Native:  outer.Native,
+		Output:  outer.Output,
+	})
+}

@@ -13,11 +13,12 @@ import (
 
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/drawbridge-rpc/drawbridge"
 	"github.com/drawbridge-rpc/drawbridge/httpbridge"
-	"github.com/drawbridge-rpc/drawbridge/interceptor"
 	"github.com/drawbridge-rpc/drawbridge/interceptor/connectauth"
 	"github.com/drawbridge-rpc/drawbridge/internal/rpctest"
 	"github.com/drawbridge-rpc/drawbridge/policy"
+	"github.com/drawbridge-rpc/drawbridge/token"
 )
 
 const (
@@ -25,7 +26,7 @@ const (
 	rootMetadata = resource + wellKnown
 )
 
-// TestProtect: what challenge.rs promises, to the byte.
+// TestProtect: status, challenge and body of each denial.
 func TestProtect(t *testing.T) {
 	t.Parallel()
 	const service = rpctest.GuardedService
@@ -38,27 +39,27 @@ func TestProtect(t *testing.T) {
 		challenge string
 		body      string
 	}{
-		{"SEED-2, MCP-2, MCP-3, R6750-3.a: no credentials", service, nil, "", 401, challenge(mcpMetadata, service, "", ""), "{}"},
-		{"R6750-3.1.a: another scheme", service, http.Header{"Authorization": {"Basic YTpi"}}, "", 401, challenge(mcpMetadata, service, "", ""), "{}"},
-		{"MCP-10: a session is no credential", service, http.Header{"Mcp-Session-Id": {tokenGood}}, "", 401, challenge(mcpMetadata, service, "", ""), "{}"},
-		{"MCP-10: a cookie is no credential", service, http.Header{"Cookie": {"token=" + tokenGood + "; Authorization=Bearer " + tokenGood}}, "", 401, challenge(mcpMetadata, service, "", ""), "{}"},
-		{"R6750-2.b: the query is no place for a token", service, nil, "?access_token=" + tokenGood, 401, challenge(mcpMetadata, service, "", ""), "{}"},
-		{"SEED-3, R6750-3.1.b: bad token", service, bearer(tokenBad), "", 401, challenge(mcpMetadata, service, "invalid_token", saysInvalidToken), body("invalid_token", saysInvalidToken, service)},
-		{"MCP-7, R8707-2: a token for the resource above", service, bearer(tokenRoot), "", 401, challenge(mcpMetadata, service, "invalid_token", saysAudience), body("invalid_token", saysAudience, service)},
-		{"SEED-4, MCP-3, R6750-3.1.b: missing scope", service, bearer(tokenRead), "", 403, challenge(mcpMetadata, service, "insufficient_scope", saysScope), body("insufficient_scope", saysScope, service)},
-		{"R6750-2.b: header and query", service, bearer(tokenGood), "?access_token=" + tokenGood, 400, challenge(mcpMetadata, service, "invalid_request", saysInvalidRequest), body("invalid_request", saysInvalidRequest, service)},
-		{"R6750-2.b: two headers", service, http.Header{"Authorization": {"Bearer good", "Bearer good"}}, "", 400, challenge(mcpMetadata, service, "invalid_request", saysInvalidRequest), body("invalid_request", saysInvalidRequest, service)},
-		{"R6750-3.1.b: no token after the scheme", service, http.Header{"Authorization": {"Bearer"}}, "", 400, challenge(mcpMetadata, service, "invalid_request", saysInvalidRequest), body("invalid_request", saysInvalidRequest, service)},
+		{"SEED-2, MCP-2, MCP-3, R6750-3.a: no credentials", service, nil, "", 401, challengeFor(mcpMetadata, service, "", ""), "{}"},
+		{"R6750-3.1.a: another scheme", service, http.Header{"Authorization": {"Basic YTpi"}}, "", 401, challengeFor(mcpMetadata, service, "", ""), "{}"},
+		{"MCP-10: a session is not a credential", service, http.Header{"Mcp-Session-Id": {tokenGood}}, "", 401, challengeFor(mcpMetadata, service, "", ""), "{}"},
+		{"MCP-10: a cookie is not a credential", service, http.Header{"Cookie": {"token=" + tokenGood + "; Authorization=Bearer " + tokenGood}}, "", 401, challengeFor(mcpMetadata, service, "", ""), "{}"},
+		{"R6750-2.b: a token in the query is not read", service, nil, "?access_token=" + tokenGood, 401, challengeFor(mcpMetadata, service, "", ""), "{}"},
+		{"SEED-3, R6750-3.1.b: bad token", service, bearer(tokenBad), "", 401, challengeFor(mcpMetadata, service, "invalid_token", saysInvalidToken), body("invalid_token", saysInvalidToken, service)},
+		{"MCP-7, R8707-2: a token for the resource above", service, bearer(tokenRoot), "", 401, challengeFor(mcpMetadata, service, "invalid_token", saysAudience), body("invalid_token", saysAudience, service)},
+		{"SEED-4, MCP-3, R6750-3.1.b: missing scope", service, bearer(tokenRead), "", 403, challengeFor(mcpMetadata, service, "insufficient_scope", saysScope), body("insufficient_scope", saysScope, service)},
+		{"R6750-2.b: header and query", service, bearer(tokenGood), "?access_token=" + tokenGood, 400, challengeFor(mcpMetadata, service, "invalid_request", saysInvalidRequest), body("invalid_request", saysInvalidRequest, service)},
+		{"R6750-2.b: two headers", service, http.Header{"Authorization": {"Bearer good", "Bearer good"}}, "", 400, challengeFor(mcpMetadata, service, "invalid_request", saysInvalidRequest), body("invalid_request", saysInvalidRequest, service)},
+		{"R6750-3.1.b: no token after the scheme", service, http.Header{"Authorization": {"Bearer"}}, "", 400, challengeFor(mcpMetadata, service, "invalid_request", saysInvalidRequest), body("invalid_request", saysInvalidRequest, service)},
 		{"RPC-2: outage", service, bearer(tokenDown), "", 503, "", body("temporarily_unavailable", saysUnavailable, service)},
 		{"RPC-7: the verifier panics", service, bearer(tokenPanic), "", 500, "", body("server_error", "internal error", service)},
-		{"SEED-7: no such service, no credentials", rpctest.NowhereService, nil, "", 401, challenge(mcpMetadata, rpctest.NowhereService, "", ""), "{}"},
-		{"SEED-7: no such service, bad token", rpctest.NowhereService, bearer(tokenBad), "", 401, challenge(mcpMetadata, rpctest.NowhereService, "invalid_token", saysInvalidToken), body("invalid_token", saysInvalidToken, rpctest.NowhereService)},
+		{"SEED-7: no such service, no credentials", rpctest.NowhereService, nil, "", 401, challengeFor(mcpMetadata, rpctest.NowhereService, "", ""), "{}"},
+		{"SEED-7: no such service, bad token", rpctest.NowhereService, bearer(tokenBad), "", 401, challengeFor(mcpMetadata, rpctest.NowhereService, "invalid_token", saysInvalidToken), body("invalid_token", saysInvalidToken, rpctest.NowhereService)},
 		{"SEED-7, RPC-6: no such service, good token", rpctest.NowhereService, bearer(tokenGood), "", 404, "", body("not_found", "no such service or method", rpctest.NowhereService)},
-		{"R9110-11.c, R6750-3.c: no such service, and no such name", `a"b\c`, nil, "", 401, fmt.Sprintf("Bearer resource_metadata=%q", mcpMetadata), "{}"},
+		{"R9110-11.c, R6750-3.c: a service whose name is malformed", `a"b\c`, nil, "", 401, fmt.Sprintf("Bearer resource_metadata=%q", mcpMetadata), "{}"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, httpbridge.Options{})
+			w := newWorld(t, httpbridge.Config{})
 			var ran atomic.Int64
 			server := rpctest.ServeHTTP(t, w.Protect(row.service, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { ran.Add(1) })))
 			for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodDelete, http.MethodOptions, http.MethodHead} {
@@ -81,7 +82,7 @@ func TestProtect(t *testing.T) {
 // TestProtectLog: a denial is logged with service, status and trace id (SEED-1).
 func TestProtectLog(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, httpbridge.Options{})
+	w := newWorld(t, httpbridge.Config{})
 	traced := trace.ContextWithSpanContext(t.Context(), trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{1}, SpanID: trace.SpanID{2}}))
 	protected := w.Protect(rpctest.GuardedService, guarded)
 	send(t, http.MethodGet, rpctest.ServeHTTP(t, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
@@ -98,10 +99,10 @@ func TestProtectLog(t *testing.T) {
 	}
 }
 
-// TestProtectLetsIn: who is let in reaches the handler, which knows the caller.
-func TestProtectLetsIn(t *testing.T) {
+// TestProtectAuthorizes: the handler runs, and finds the caller in the context.
+func TestProtectAuthorizes(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, httpbridge.Options{})
+	w := newWorld(t, httpbridge.Config{})
 	guardedURL := rpctest.ServeHTTP(t, w.Protect(rpctest.GuardedService, guarded))
 	publicURL := rpctest.ServeHTTP(t, w.Protect(rpctest.PublicService, guarded))
 	for _, row := range []struct {
@@ -109,7 +110,7 @@ func TestProtectLetsIn(t *testing.T) {
 	}{
 		{"a good token", guardedURL, tokenGood, "hello from ada"},
 		{"public", publicURL, "", "hello from anybody"},
-		{"public, and the token is not looked at", publicURL, tokenBad, "hello from anybody"},
+		{"public, with a token that is not verified", publicURL, tokenBad, "hello from anybody"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
@@ -120,27 +121,47 @@ func TestProtectLetsIn(t *testing.T) {
 	}
 }
 
-// TestDotSegments: routers disagree about what such a path names, so nobody
-// gets in with one.
+// TestDotSegments: routers disagree about what such a path names, so it is
+// refused with any token. A public rule depends on no resource, so it allows any
+// path.
 func TestDotSegments(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, httpbridge.Options{})
-	address := strings.TrimPrefix(rpctest.ServeHTTP(t, w.Protect(rpctest.PublicService, guarded)), "http://")
-	for _, path := range []string{"/mcp/../admin", "/./mcp", "/mcp/.."} {
-		if got := raw(t, address, "GET "+path+" HTTP/1.1\r\nHost: api.example.com\r\nConnection: close\r\n\r\n"); !strings.HasPrefix(got, "HTTP/1.1 400 ") {
-			t.Errorf("%s: got %s", path, got)
+	w := newWorld(t, httpbridge.Config{})
+	for service, want := range map[string]string{rpctest.GuardedService: "HTTP/1.1 400 ", rpctest.PublicService: "HTTP/1.1 200 "} {
+		address := strings.TrimPrefix(rpctest.ServeHTTP(t, w.Protect(service, guarded)), "http://")
+		for _, path := range []string{"/mcp/../admin", "/./mcp", "/mcp/..", "/mcp/%2e%2e/admin"} {
+			got := raw(t, address, "GET "+path+" HTTP/1.1\r\nHost: api.example.com\r\nAuthorization: Bearer "+tokenGood+"\r\nConnection: close\r\n\r\n")
+			if !strings.HasPrefix(got, want) {
+				t.Errorf("%s, %s: got %s", service, path, got)
+			}
 		}
 	}
 }
 
-// TestOrigin: a browser may call from our own origins and from those that are
-// allowed, whatever token it has (MCP-8), and a preflight is never challenged
-// (MCP-11).
+// TestIssuer: a token of an issuer that is not one of the resource is invalid,
+// even if the verifier trusts that issuer (MCP-7).
+func TestIssuer(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, httpbridge.Config{}, func(cfg *drawbridge.Config) {
+		cfg.Resources[1].AuthorizationServers = []string{"https://other.example.com"}
+	})
+	server := rpctest.ServeHTTP(t, w.Protect(rpctest.GuardedService, guarded))
+	if got := send(t, http.MethodPost, server+"/", bearer(tokenGood)); got.status != http.StatusOK {
+		t.Errorf("got %+v", got)
+	}
+	checkAnswer(t, send(t, http.MethodPost, server+"/mcp", bearer(tokenGood)), http.StatusUnauthorized,
+		challengeFor(mcpMetadata, rpctest.GuardedService, "invalid_token", saysInvalidToken),
+		body("invalid_token", saysInvalidToken, rpctest.GuardedService))
+}
+
+// TestOrigin: a browser may call from the origins of the resources and from those
+// that are allowed, and from no other one whatever token it has (MCP-8). A
+// preflight is never challenged (MCP-11).
 func TestOrigin(t *testing.T) {
 	t.Parallel()
 	const allowed = "https://app.example.com"
-	strict := newWorld(t, httpbridge.Options{})
-	open := newWorld(t, httpbridge.Options{AllowedOrigins: []string{allowed}})
+	strict := newWorld(t, httpbridge.Config{})
+	open := newWorld(t, httpbridge.Config{AllowedOrigins: []string{allowed}})
 	for _, row := range []struct {
 		name    string
 		world   *world
@@ -149,12 +170,12 @@ func TestOrigin(t *testing.T) {
 		sharing string // Access-Control-Allow-Origin
 	}{
 		{"none", strict, nil, true, ""},
-		{"our own", strict, []string{resource}, true, ""},
-		{"our own, in upper case", strict, []string{"HTTPS://API.example.com"}, true, ""},
-		{"our own with the port", strict, []string{resource + ":443"}, false, ""},
-		{"our own without TLS", strict, []string{"http://api.example.com"}, false, ""},
+		{"own", strict, []string{resource}, true, ""},
+		{"own, in upper case", strict, []string{"HTTPS://API.example.com"}, true, ""},
+		{"own with the port", strict, []string{resource + ":443"}, false, ""},
+		{"own without TLS", strict, []string{"http://api.example.com"}, false, ""},
 		{"foreign", strict, []string{"https://evil.example.com"}, false, ""},
-		{"one that looks like ours", strict, []string{resource + ".evil.com"}, false, ""},
+		{"one that begins like an own one", strict, []string{resource + ".evil.com"}, false, ""},
 		{"allowed elsewhere", strict, []string{allowed}, false, ""},
 		{"null", strict, []string{"null"}, false, ""},
 		{"empty", strict, []string{""}, false, ""},
@@ -162,7 +183,7 @@ func TestOrigin(t *testing.T) {
 		{"allowed", open, []string{allowed}, true, allowed},
 		{"allowed, null", open, []string{"null"}, false, ""},
 		{"allowed, foreign", open, []string{"https://evil.example.com"}, false, ""},
-		{"allowed, our own", open, []string{resource}, true, ""},
+		{"allowed, own", open, []string{resource}, true, ""},
 		{"allowed, two", open, []string{allowed, "https://evil.example.com"}, false, allowed},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -172,7 +193,7 @@ func TestOrigin(t *testing.T) {
 			if row.origin != nil {
 				header["Origin"] = row.origin
 			}
-			header["Host"] = []string{"evil.example.com"} // What the request claims to be does not count.
+			header["Host"] = []string{"evil.example.com"} // The claimed host does not count.
 			got := send(t, http.MethodPost, server+"/mcp", header)
 			want := answer{http.StatusOK, nil, "hello from ada"}
 			if !row.admits {
@@ -198,8 +219,8 @@ func TestOrigin(t *testing.T) {
 	}
 }
 
-// TestForeignOriginIsLogged: once, whether the page sends a token, none, or a
-// preflight, and wherever in the bridge it is refused (SEED-1, MCP-8).
+// TestForeignOriginIsLogged: a foreign origin is logged once, with any token and
+// in any nesting of the bridge (SEED-1, MCP-8).
 func TestForeignOriginIsLogged(t *testing.T) {
 	t.Parallel()
 	for name, nest := range map[string]func(w *world, guarded http.Handler) http.Handler{
@@ -213,7 +234,7 @@ func TestForeignOriginIsLogged(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, httpbridge.Options{})
+			w := newWorld(t, httpbridge.Config{})
 			server := rpctest.ServeHTTP(t, nest(w, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("MCP-8: the handler ran") })))
 			for i, token := range []string{"", tokenGood, tokenBad} {
 				header := bearer(token)
@@ -226,17 +247,17 @@ func TestForeignOriginIsLogged(t *testing.T) {
 				}
 			}
 			if w.verifier.asked.Load() != 0 {
-				t.Error("MCP-8: the verifier was asked")
+				t.Error("MCP-8: the verifier was called")
 			}
 		})
 	}
 }
 
-// TestQueryToken: a token in the query is what url.Query finds there, in
-// whatever disguise, and beside another credential a fault (R6750-2.b).
+// TestQueryToken: a token in the query, in any encoding that url.Query decodes, is
+// a fault beside another credential (R6750-2.b).
 func TestQueryToken(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, httpbridge.Options{})
+	w := newWorld(t, httpbridge.Config{})
 	server := rpctest.ServeHTTP(t, w.Protect(rpctest.GuardedService, guarded))
 	for query, want := range map[string]int{
 		"?access_token=x":       http.StatusBadRequest,
@@ -244,7 +265,7 @@ func TestQueryToken(t *testing.T) {
 		"?a=b&access_token=x":   http.StatusBadRequest,
 		"?%61ccess_token=x":     http.StatusBadRequest,
 		"?access%5Ftoken=x":     http.StatusBadRequest,
-		"?a;access_token=x":     http.StatusOK, // url.Query drops what a semicolon is in.
+		"?a;access_token=x":     http.StatusOK, // url.Query drops a pair with a semicolon.
 		"?xaccess_token=x":      http.StatusOK,
 		"?a=access_token%3Dx":   http.StatusOK,
 		"?access_token_type=x":  http.StatusOK,
@@ -259,22 +280,22 @@ func TestQueryToken(t *testing.T) {
 	}
 }
 
-// TestRouterAndResource: http.ServeMux and the Authorizer read every path in one
-// way. With a token for https://h alone nobody reaches what belongs to
-// https://h/mcp, however the path is written (R8707-2, MCP-7, CVE-2021-29492,
+// TestRouterAndResource: http.ServeMux and the Authorizer read every path in the
+// same way. A token for https://h alone does not reach a handler of https://h/mcp,
+// however the path is written (R8707-2, MCP-7, CVE-2021-29492,
 // GHSA-p224-6x5r-fjpm).
 func TestRouterAndResource(t *testing.T) {
 	t.Parallel()
-	says := func(who string) http.Handler {
-		return http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(rw, who) })
+	named := func(name string) http.Handler {
+		return http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(rw, name) })
 	}
-	w := newWorld(t, httpbridge.Options{})
+	w := newWorld(t, httpbridge.Config{})
 	each, whole := http.NewServeMux(), http.NewServeMux()
-	for pattern, who := range map[string]string{"/": "root", "/mcp": "mcp", "/mcp/": "mcp"} {
-		each.Handle(pattern, w.Protect(rpctest.GuardedService, says(who)))
-		whole.Handle(pattern, says(who))
+	for pattern, name := range map[string]string{"/": "root", "/mcp": "mcp", "/mcp/": "mcp"} {
+		each.Handle(pattern, w.Protect(rpctest.GuardedService, named(name)))
+		whole.Handle(pattern, named(name))
 	}
-	for door, handler := range map[string]http.Handler{
+	for nesting, handler := range map[string]http.Handler{
 		"Protect in ServeMux": each,
 		"ServeMux in Protect": w.Protect(rpctest.GuardedService, whole),
 		"all in Handler":      w.Handler(each),
@@ -282,7 +303,7 @@ func TestRouterAndResource(t *testing.T) {
 		address := strings.TrimPrefix(rpctest.ServeHTTP(t, handler), "http://")
 		for _, row := range []struct {
 			name, path string
-			root, mcp  string // what the answer to either token begins with
+			root, mcp  string // what the response to either token begins with
 		}{
 			{"the root", "/", "200 root", "401 wrong"},
 			{"below the root", "/x%2Fy", "200 root", "401 wrong"},
@@ -294,14 +315,14 @@ func TestRouterAndResource(t *testing.T) {
 			{"MCP-7: two slashes", "//mcp", "400 or 307", "400 or 307"},
 			{"MCP-7: an escaped slash", "/mcp%2Fx", "400", "400"},
 			{"MCP-7: an escaped slash before", "/%2Fmcp", "400", "400"},
-			{"MCP-7: an escaped backslash and a way up", "/x%5C..", "400", "400"},
-			{"GHSA-p224-6x5r-fjpm: a way up", "/x/../mcp", "400 or 307", "400 or 307"},
-			{"GHSA-p224-6x5r-fjpm: a way up, escaped", "/mcp/%2e%2e/admin", "400 or 307", "400 or 307"},
-			{"GHSA-p224-6x5r-fjpm: a way up to the resource", "/x/%2e%2e/mcp", "400 or 307", "400 or 307"},
-			{"GHSA-p224-6x5r-fjpm: a way up and an escaped slash", "/mcp/..%2fadmin", "400", "400"},
-			{"GHSA-p224-6x5r-fjpm: a way up to the resource, with an escaped slash", "/x%2f..%2fmcp", "400", "400"},
+			{"MCP-7: an escaped backslash and a dot segment", "/x%5C..", "400", "400"},
+			{"GHSA-p224-6x5r-fjpm: a dot segment", "/x/../mcp", "400 or 307", "400 or 307"},
+			{"GHSA-p224-6x5r-fjpm: an escaped dot segment", "/mcp/%2e%2e/admin", "400 or 307", "400 or 307"},
+			{"GHSA-p224-6x5r-fjpm: a dot segment to the resource", "/x/%2e%2e/mcp", "400 or 307", "400 or 307"},
+			{"GHSA-p224-6x5r-fjpm: a dot segment and an escaped slash", "/mcp/..%2fadmin", "400", "400"},
+			{"GHSA-p224-6x5r-fjpm: a dot segment to the resource, with an escaped slash", "/x%2f..%2fmcp", "400", "400"},
 		} {
-			t.Run(door+"/"+row.name, func(t *testing.T) {
+			t.Run(nesting+"/"+row.name, func(t *testing.T) {
 				t.Parallel()
 				for token, want := range map[string]string{tokenRoot: row.root, tokenMCP: row.mcp} {
 					got := raw(t, address, "GET "+row.path+" HTTP/1.1\r\nHost: api.example.com\r\nAuthorization: Bearer "+token+"\r\nConnection: close\r\n\r\n")
@@ -323,15 +344,15 @@ func TestRouterAndResource(t *testing.T) {
 	}
 }
 
-// TestNoResource: of several resources none covers the path (SEED-7).
+// TestNoResource: none of several resources covers the path (SEED-7).
 func TestNoResource(t *testing.T) {
 	t.Parallel()
 	const service = rpctest.GuardedService
-	w := newWorld(t, httpbridge.Options{}, func(cfg *interceptor.Config) {
+	w := newWorld(t, httpbridge.Config{}, func(cfg *drawbridge.Config) {
 		cfg.Resources[0].Identifier = resource + "/other"
 	})
 	server := rpctest.ServeHTTP(t, w.Protect(service, guarded))
-	first := strings.ReplaceAll(challenge(rootMetadata+"/other", service, "", ""), `, scope="guarded:write"`, "")
+	first := strings.ReplaceAll(challengeFor(rootMetadata+"/other", service, "", ""), `, scope="guarded:write"`, "")
 	for _, row := range []struct {
 		name, token     string
 		status          int
@@ -349,12 +370,12 @@ func TestNoResource(t *testing.T) {
 	}
 }
 
-// TestBrowser: a page at an allowed origin may ask what RPC and MCP ask, and can
-// read the challenge (MCP-11).
+// TestBrowser: a page at an allowed origin may send the requests of RPC and MCP,
+// and can read the challenge (MCP-11).
 func TestBrowser(t *testing.T) {
 	t.Parallel()
 	const allowed = "https://app.example.com"
-	w := newWorld(t, httpbridge.Options{AllowedOrigins: []string{allowed}})
+	w := newWorld(t, httpbridge.Config{AllowedOrigins: []string{allowed}})
 	for name, handler := range map[string]http.Handler{
 		"Protect":            w.Protect(rpctest.GuardedService, guarded),
 		"Protect in Handler": w.Handler(w.Protect(rpctest.GuardedService, guarded)),
@@ -390,22 +411,22 @@ func TestBrowser(t *testing.T) {
 	}
 }
 
-// TestOwnOriginReads: a page of our own reads the challenge without any CORS,
-// but the field is there, for it costs nothing (MCP-11).
+// TestOwnOriginReads: the challenge is exposed to a page at the origin of a
+// resource, too (MCP-11).
 func TestOwnOriginReads(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, httpbridge.Options{})
+	w := newWorld(t, httpbridge.Config{})
 	got := send(t, http.MethodPost, rpctest.ServeHTTP(t, w.Protect(rpctest.GuardedService, guarded)), http.Header{"Origin": {resource}})
 	if exposed := got.header.Values("Access-Control-Expose-Headers"); len(exposed) != 1 || exposed[0] != "WWW-Authenticate" {
 		t.Errorf("MCP-11: exposed is %q", exposed)
 	}
 }
 
-// TestHostileHost: whatever a request claims to be called, nothing of it reaches
-// the answer (SEED-6, R9110-11.c).
+// TestHostileHost: nothing of a made-up Host reaches the response (SEED-6,
+// R9110-11.c).
 func TestHostileHost(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, httpbridge.Options{}, func(cfg *interceptor.Config) {
+	w := newWorld(t, httpbridge.Config{}, func(cfg *drawbridge.Config) {
 		cfg.Resources[1].Aliases = []string{"https://alias.example.com"}
 	})
 	address := strings.TrimPrefix(rpctest.ServeHTTP(t, w.Protect(rpctest.GuardedService, guarded)), "http://")
@@ -424,18 +445,18 @@ func TestHostileHost(t *testing.T) {
 					t.Errorf("SEED-6: got %s", got)
 				}
 				if !strings.HasPrefix(got, "HTTP/1.1 400 ") && !strings.Contains(got, `"https://api.example.com/`) {
-					t.Errorf("SEED-6: neither refused nor ours: %s", got)
+					t.Errorf("SEED-6: neither refused nor of the resource: %s", got)
 				}
 			})
 		}
 	}
-	// HTTP/1.0 knows no Host.
+	// HTTP/1.0 has no Host.
 	if got := raw(t, address, "GET /mcp HTTP/1.0\r\n\r\n"); !strings.Contains(got, `resource_metadata="`+mcpMetadata+`"`) {
 		t.Errorf("SEED-6: got %s", got)
 	}
 }
 
-// raw sends bytes and returns those of the answer.
+// raw sends bytes and returns those of the response.
 func raw(t *testing.T, address, request string) string {
 	t.Helper()
 	conn, err := net.Dial("tcp", address)
@@ -453,11 +474,11 @@ func raw(t *testing.T, address, request string) string {
 	return string(got)
 }
 
-// TestOneDecision: guards that stand behind each other ask the verifier once,
-// and log once (SEED-1).
+// TestOneDecision: nested guards with the same rule call the verifier once, and
+// log once (SEED-1).
 func TestOneDecision(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, httpbridge.Options{}, withService("outer", policy.Rule{Public: true}))
+	w := newWorld(t, httpbridge.Config{}, withService("outer", policy.Rule{Public: true}))
 	var handlers rpctest.Handlers
 	rpc := handlers.ConnectMux(connectauth.WithAuthorizer(w.Authorizer()))
 	same := w.Handler(w.Protect(rpctest.GuardedService, w.Handler(w.Protect(rpctest.GuardedService, rpc))))
@@ -465,27 +486,27 @@ func TestOneDecision(t *testing.T) {
 	header := bearer(tokenGood)
 	message, err := rpctest.CallConnect(t.Context(), http.DefaultClient, server, rpctest.GuardedService, rpctest.Unary, header)
 	if err != nil || message != "hello from ada" || w.verifier.asked.Load() != 1 {
-		t.Errorf("got %q, %v; the verifier was asked %d times", message, err, w.verifier.asked.Load())
+		t.Errorf("got %q, %v; the verifier was called %d times", message, err, w.verifier.asked.Load())
 	}
 	checkAnswer(t, send(t, http.MethodPost, server+"/mcp", bearer(tokenBad)), http.StatusUnauthorized,
-		challenge(mcpMetadata, rpctest.GuardedService, "invalid_token", saysInvalidToken),
+		challengeFor(mcpMetadata, rpctest.GuardedService, "invalid_token", saysInvalidToken),
 		body("invalid_token", saysInvalidToken, rpctest.GuardedService))
 	if w.verifier.asked.Load() != 2 || len(w.log.logged()) != 1 {
-		t.Errorf("the verifier was asked %d times; logged %v", w.verifier.asked.Load(), w.log.logged())
+		t.Errorf("the verifier was called %d times; logged %v", w.verifier.asked.Load(), w.log.logged())
 	}
-	// Another rule is another decision: what the outer one allows, the inner one
-	// may not.
+	// Another rule is another decision: the inner one may refuse what the outer
+	// one allows.
 	differing := rpctest.ServeHTTP(t, w.Protect("outer", w.Protect(rpctest.GuardedService, guarded)))
 	if got := send(t, http.MethodPost, differing+"/mcp", nil); got.status != http.StatusUnauthorized {
 		t.Errorf("RPC-1: got %+v", got)
 	}
 }
 
-// TestForgedContext: a decision that another Authorizer made is none of ours.
+// TestForgedContext: a decision of another Authorizer does not count.
 func TestForgedContext(t *testing.T) {
 	t.Parallel()
-	theirs := newWorld(t, httpbridge.Options{}, func(cfg *interceptor.Config) { cfg.Verifier = anyone{} })
-	ours := newWorld(t, httpbridge.Options{})
+	theirs := newWorld(t, httpbridge.Config{}, func(cfg *drawbridge.Config) { cfg.Verifier = anyone{} })
+	ours := newWorld(t, httpbridge.Config{})
 	server := rpctest.ServeHTTP(t, theirs.Protect(rpctest.GuardedService, ours.Protect(rpctest.GuardedService, guarded)))
 	if got := send(t, http.MethodPost, server+"/mcp", bearer(tokenBad)); got.status != http.StatusUnauthorized {
 		t.Errorf("MCP-7: got %+v", got)
@@ -494,6 +515,6 @@ func TestForgedContext(t *testing.T) {
 
 type anyone struct{}
 
-func (anyone) VerifyToken(context.Context, string) (*interceptor.TokenInfo, error) {
-	return &interceptor.TokenInfo{Subject: "anyone", Audience: []string{resource, mcpResource}, Scopes: []string{rpctest.ScopeAdmin}}, nil
+func (anyone) VerifyToken(context.Context, string) (*token.Info, error) {
+	return &token.Info{Issuer: login, Subject: "anyone", Audience: []string{resource, mcpResource}, Scopes: []string{rpctest.ScopeAdmin}}, nil
 }

@@ -3,65 +3,88 @@ package httpbridge
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"net"
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 
-	"github.com/drawbridge-rpc/drawbridge/internal/recorder"
+	"github.com/drawbridge-rpc/drawbridge/challenge"
+	"github.com/drawbridge-rpc/drawbridge/internal/rpc"
 )
 
-// responseWriter looks for a recorded denial when the header is about to be
-// written, and answers with it in place of the handler.
+// phase is what becomes of a response. It is undecided at first, perhaps held for
+// a while, and then passing or replaced until the end.
+type phase uint8
+
+const (
+	undecided phase = iota // nothing was written
+	held                   // the first write is kept back
+	passing                // the response is the handler's
+	replaced               // the response is a denial, and what the handler writes is dropped
+)
+
+var errReplaced = errors.New("httpbridge: the response is a denial")
+
+// responseWriter responds with a recorded denial in place of the handler, if
+// there is one when the header is about to be written.
 //
 // MCP servers write from other goroutines than the handler's, hence the lock.
 type responseWriter struct {
 	http.ResponseWriter
 
-	bridge   *Bridge
-	request  *http.Request
-	recorder *recorder.Recorder
+	bridge    *Bridge
+	request   *http.Request
+	extension atomic.Pointer[extension]
 
-	mu       sync.Mutex
-	decided  bool // whose answer it is
-	replaced bool // it is ours, and what the handler writes goes nowhere
-	settled  bool // nothing is kept back any longer
-
-	early      []byte // what the handler wrote first, while it is kept back
-	earlyFlush bool
-}
-
-func newResponseWriter(b *Bridge, w http.ResponseWriter) *responseWriter {
-	translating := &responseWriter{ResponseWriter: w, bridge: b}
-	translating.recorder = recorder.New(translating.release)
-	return translating
+	mu    sync.Mutex
+	phase phase
 }
 
 // Unwrap is for http.ResponseController.
 func (w *responseWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
+// Hold implements exchange.Output.
+func (w *responseWriter) Hold(holds func(first []byte) bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.phase == undecided {
+		w.extend().holds = holds
+	}
+}
+
+// Release implements exchange.Output. It may be called by any goroutine; after
+// the handler has returned it does nothing.
+func (w *responseWriter) Release() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if e := w.extension.Load(); e != nil {
+		e.holds = nil
+	}
+	if w.phase == held {
+		w.settle()
+	}
+}
+
+// WriteHeader implements http.ResponseWriter. An informational status precedes
+// the header and decides nothing.
 func (w *responseWriter) WriteHeader(status int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	// An informational status precedes the header.
 	if final := status < 100 || status > 199 || status == http.StatusSwitchingProtocols; final {
-		w.letGo()
-		if w.decide() {
-			return
-		}
+		w.settle()
 	}
-	w.ResponseWriter.WriteHeader(status)
+	if w.phase != replaced {
+		w.ResponseWriter.WriteHeader(status)
+	}
 }
 
+// Write implements http.ResponseWriter.
 func (w *responseWriter) Write(data []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if !w.settled && !w.decided && w.early == nil && w.recorder.Holds(data) {
-		w.early = bytes.Clone(data)
-		return len(data), nil
-	}
-	w.letGo()
-	if w.decide() {
+	if w.hold(data) || w.settle() == replaced {
 		return len(data), nil
 	}
 	return w.ResponseWriter.Write(data)
@@ -75,22 +98,32 @@ func (w *responseWriter) Flush() { _ = w.FlushError() }
 func (w *responseWriter) FlushError() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.early != nil {
-		w.earlyFlush = true
+	if w.phase == held {
+		w.extension.Load().flushed = true
 		return nil
 	}
-	w.decide()
+	w.settle()
+	return w.flush()
+}
+
+func (w *responseWriter) flush() error {
 	return http.NewResponseController(w.ResponseWriter).Flush()
 }
 
-// Hijack implements http.Hijacker, for the connections that can be. From then
-// on the answer is the handler's.
+// Hijack implements http.Hijacker, for connections that support it. The response
+// is then the handler's, unless it is already a denial.
 func (w *responseWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.phase == held {
+		w.settle()
+	}
+	if w.phase == replaced {
+		return nil, nil, errReplaced
+	}
 	conn, buffered, err := http.NewResponseController(w.ResponseWriter).Hijack()
 	if err == nil {
-		w.decided = true
+		w.phase = passing
 	}
 	return conn, buffered, err
 }
@@ -100,79 +133,85 @@ func (w *responseWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 func (w *responseWriter) finish(returned bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if !returned {
-		w.early, w.settled = nil, true
-		return
-	}
-	w.letGo()
-	if w.recorder.Denial() != nil {
-		w.decide()
+	if returned {
+		w.settle()
+	} else if w.phase != replaced {
+		w.phase = passing
 	}
 }
 
-// release is called when nothing needs to be kept back any longer, from
-// whichever goroutine found that out. After finish there is nothing left.
-func (w *responseWriter) release() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.letGo()
-}
-
-// letGo writes what was kept back, unless the answer is ours.
-func (w *responseWriter) letGo() {
-	w.settled = true
-	if w.early == nil {
-		return
-	}
-	data := w.early
-	w.early = nil
-	if !w.decide() {
-		_, _ = w.ResponseWriter.Write(data) // The client is gone; nobody is left to tell.
-	}
-	if w.earlyFlush {
-		_ = http.NewResponseController(w.ResponseWriter).Flush()
-	}
-}
-
-// decide settles once, with the first byte that is written, whose answer it is.
-// It reports whether it is ours.
-func (w *responseWriter) decide() bool {
-	if w.decided {
-		return w.replaced
-	}
-	w.decided = true
-	// An RPC handler answers in its own protocol, if the call is this request and
-	// not one that a handler made within the process.
-	if procedure, native := w.recorder.Answering(); procedure != "" && strings.HasSuffix(w.request.URL.Path, procedure) {
-		if native != nil && native.Kind.Challenges() && len(w.Header()[wwwAuthenticate]) == 0 {
-			setChallenge(w.Header(), w.request, []string{native.Challenge.Header()})
-		}
+// hold keeps back the first write, if it is one to hold.
+func (w *responseWriter) hold(data []byte) bool {
+	e := w.extension.Load()
+	if w.phase != undecided || e == nil || e.holds == nil || !e.holds(data) {
 		return false
 	}
-	denial := w.recorder.Denial()
-	if denial == nil || isRPC(w.request, w.Header()) {
-		return false
-	}
-	w.replaced = true
-	w.bridge.answerAt(w.request, denial).replace(w.ResponseWriter, w.request)
+	w.phase, e.data = held, bytes.Clone(data)
 	return true
 }
 
-// isRPC reports whether the answer is in an RPC protocol. Its clients read the
-// status of the RPC, and would take any other HTTP status for "unknown".
-func isRPC(r *http.Request, answer http.Header) bool {
-	return isRPCContent(answer.Get("Content-Type")) ||
-		isRPCContent(r.Header.Get("Content-Type")) ||
-		r.Header.Get("Connect-Protocol-Version") != "" ||
-		r.Method == http.MethodGet && r.URL.Query().Get("connect") == "v1"
+// settle decides, once, between the handler's response and a denial. It writes
+// the denial, or what was held.
+func (w *responseWriter) settle() phase {
+	before := w.phase
+	if before == passing || before == replaced {
+		return before
+	}
+	if denial := w.choose(); denial != nil {
+		w.phase = replaced
+		replaceWith(w.ResponseWriter, w.request, w.bridge.localize(w.request, denial))
+	} else {
+		w.phase = passing
+	}
+	if before == held {
+		w.letGo()
+	}
+	return w.phase
 }
 
-// isRPCContent knows gRPC, gRPC-Web and Connect, except for unary Connect with
-// JSON, which is like any other JSON.
-func isRPCContent(contentType string) bool {
-	base, _, _ := strings.Cut(strings.ToLower(contentType), ";")
-	base = strings.TrimSpace(base)
-	return base == "application/proto" ||
-		strings.HasPrefix(base, "application/grpc") ||
-		strings.HasPrefix(base, "application/connect+")
+// letGo writes what was held, unless the response is a denial.
+func (w *responseWriter) letGo() {
+	e := w.extension.Load()
+	if w.phase == passing {
+		_, _ = w.ResponseWriter.Write(e.data) // A failure means that the client is gone.
+	}
+	e.data = nil
+	if e.flushed {
+		_ = w.flush()
+	}
+}
+
+// choose returns the denial that becomes the response, or nil if the handler's
+// response passes. The header fields of the request do not matter, because the
+// caller chooses them.
+func (w *responseWriter) choose() *challenge.DenialError {
+	e := w.extension.Load()
+	if e == nil {
+		return nil
+	}
+	// An RPC handler answers in its own protocol, if its call is this request and
+	// not one that a handler made within the process.
+	if procedure, denial := e.native.Claimed(); procedure != "" && strings.HasSuffix(w.request.URL.Path, procedure) {
+		w.addChallenge(denial)
+		return nil
+	}
+	denial := e.denials.Denial()
+	if denial != nil && rpc.IsNative(w.Header().Get("Content-Type")) {
+		// Its client reads the status of the RPC, and would take any other HTTP
+		// status for "unknown".
+		return nil
+	}
+	return denial
+}
+
+// addChallenge adds the challenge of a denial to a response in an RPC protocol.
+func (w *responseWriter) addChallenge(denial *challenge.DenialError) {
+	if denial == nil || !denial.Reason.Challenges() {
+		return
+	}
+	header := w.Header()
+	if len(header[wwwAuthenticate]) == 0 {
+		header[wwwAuthenticate] = denial.Response().Header[wwwAuthenticate]
+	}
+	expose(header, w.request)
 }

@@ -19,11 +19,11 @@ import (
 	"github.com/drawbridge-rpc/drawbridge/internal/rpctest"
 )
 
-// TestResponseController: what net/http offers beyond the ResponseWriter works
-// through the bridge.
+// TestResponseController: the methods of http.ResponseController work through the
+// bridge.
 func TestResponseController(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, httpbridge.Options{})
+	w := newWorld(t, httpbridge.Config{})
 	server := rpctest.ServeHTTP(t, w.Handler(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
 		control := http.NewResponseController(rw)
 		err := errors.Join(
@@ -55,11 +55,10 @@ func TestResponseController(t *testing.T) {
 	}
 }
 
-// TestFlushReachesTheClient: what was flushed arrives while the handler still
-// runs.
+// TestFlushReachesTheClient: flushed data arrives while the handler still runs.
 func TestFlushReachesTheClient(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, httpbridge.Options{})
+	w := newWorld(t, httpbridge.Config{})
 	received := make(chan struct{})
 	server := rpctest.ServeHTTP(t, w.Protect(rpctest.PublicService, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(rw, "first\n")
@@ -89,11 +88,10 @@ func TestFlushReachesTheClient(t *testing.T) {
 	}
 }
 
-// TestHijack: a handler can take over the connection where there is one to
-// take.
+// TestHijack: a handler can take over a connection that supports it.
 func TestHijack(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, httpbridge.Options{})
+	w := newWorld(t, httpbridge.Config{})
 	for name, take := range map[string]func(http.ResponseWriter) (net.Conn, *bufio.ReadWriter, error){
 		"by name": func(rw http.ResponseWriter) (net.Conn, *bufio.ReadWriter, error) { return rw.(http.Hijacker).Hijack() },
 		"by a controller": func(rw http.ResponseWriter) (net.Conn, *bufio.ReadWriter, error) {
@@ -124,13 +122,13 @@ func TestHijack(t *testing.T) {
 	}
 }
 
-// TestHijacked: from then on the answer is the handler's, whatever denial it
-// meets, and net/http has nothing to complain about.
+// TestHijacked: after Hijack the response is the handler's whatever denial it
+// meets, and net/http logs nothing.
 func TestHijacked(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, httpbridge.Options{})
+	w := newWorld(t, httpbridge.Config{})
 	call := newBackend(t, w)
-	var said bytes.Buffer
+	var logged bytes.Buffer
 	done := make(chan struct{})
 	handler := w.Handler(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		conn, _, err := http.NewResponseController(rw).Hijack()
@@ -146,23 +144,23 @@ func TestHijacked(t *testing.T) {
 		defer close(done)
 		handler.ServeHTTP(rw, r)
 	}))
-	server.Config.ErrorLog = log.New(&said, "", 0)
+	server.Config.ErrorLog = log.New(&logged, "", 0)
 	server.Start()
 	defer server.Close()
 	if got := raw(t, server.Listener.Addr().String(), "GET /mcp HTTP/1.1\r\nHost: a\r\n\r\n"); got != "taken over" {
 		t.Errorf("got %q", got)
 	}
 	<-done
-	if said.Len() > 0 {
-		t.Errorf("net/http says: %s", &said)
+	if logged.Len() > 0 {
+		t.Errorf("net/http logged: %s", &logged)
 	}
 }
 
-// TestFlushNothing: a ResponseWriter that cannot flush is left alone.
+// TestFlushNothing: Flush of a ResponseWriter that cannot flush does nothing.
 func TestFlushNothing(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, httpbridge.Options{})
-	rw := &keptWriter{header: make(http.Header)}
+	w := newWorld(t, httpbridge.Config{})
+	rw := &reusedWriter{header: make(http.Header)}
 	w.Handler(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
 		rw.(http.Flusher).Flush()
 		if err := http.NewResponseController(rw).Flush(); !errors.Is(err, http.ErrNotSupported) {
@@ -175,11 +173,11 @@ func TestFlushNothing(t *testing.T) {
 	}
 }
 
-// TestClientLeaves: when a client goes away, the handler ends and nothing of it
-// stays behind.
+// TestClientLeaves: when a client goes away, the handler ends and leaves no
+// goroutine behind.
 func TestClientLeaves(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, httpbridge.Options{})
+	w := newWorld(t, httpbridge.Config{})
 	call := newBackend(t, w)
 	started, ended := make(chan struct{}, 2), make(chan struct{}, 2)
 	leaving := func(rw http.ResponseWriter, r *http.Request) {
@@ -206,8 +204,8 @@ func TestClientLeaves(t *testing.T) {
 			gone <- err
 		}()
 		<-started
-		if running("leavingHandler") != 1 {
-			t.Errorf("%s: the search for goroutines finds none", name)
+		if rpctest.Running("leavingHandler") != 1 {
+			t.Errorf("%s: the goroutine of the handler is not found", name)
 		}
 		leave()
 		if err := <-gone; !errors.Is(err, context.Canceled) {
@@ -217,7 +215,7 @@ func TestClientLeaves(t *testing.T) {
 	}
 	patience, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	for running("leavingHandler") > 0 {
+	for rpctest.Running("leavingHandler") > 0 {
 		if patience.Err() != nil {
 			t.Fatal("a goroutine is left")
 		}
@@ -225,31 +223,11 @@ func TestClientLeaves(t *testing.T) {
 	}
 }
 
-// leavingHandler meets a denial after its client has gone. Its name is looked
-// for among the stacks.
+// leavingHandler meets a denial after its client has gone. The test searches the
+// stacks for its name.
 func leavingHandler(rw http.ResponseWriter, r *http.Request, call backend, started chan<- struct{}) {
 	started <- struct{}{}
 	<-r.Context().Done()
 	_ = call(context.WithoutCancel(r.Context()), tokenRead)
-	_, _ = io.WriteString(rw, "nobody reads this")
-}
-
-// running counts the goroutines in whose stack a function stands.
-func running(function string) int {
-	stacks := make([]byte, 1<<20)
-	for {
-		n := runtime.Stack(stacks, true)
-		if n < len(stacks) {
-			stacks = stacks[:n]
-			break
-		}
-		stacks = make([]byte, 2*len(stacks))
-	}
-	count := 0
-	for stack := range strings.SplitSeq(string(stacks), "\n\n") {
-		if strings.Contains(stack, function+"(") {
-			count++
-		}
-	}
-	return count
+	_, _ = io.WriteString(rw, "the client is gone")
 }

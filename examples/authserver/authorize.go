@@ -9,8 +9,8 @@ import (
 	"github.com/zitadel/oidc/v3/pkg/op"
 )
 
-// VerifyAuthRequest finds the client that sends someone to the authorization
-// endpoint. op compares the redirect URI next. It implements [op.Server].
+// VerifyAuthRequest finds the client of an authorization request. op compares the
+// redirect URI next. It implements [op.Server].
 func (s *Server) VerifyAuthRequest(_ context.Context, r *op.Request[oidc.AuthRequest]) (*op.ClientRequest[oidc.AuthRequest], error) {
 	client, ok := s.clients.find(r.Data.ClientID)
 	if !ok {
@@ -19,8 +19,8 @@ func (s *Server) VerifyAuthRequest(_ context.Context, r *op.Request[oidc.AuthReq
 	return &op.ClientRequest[oidc.AuthRequest]{Request: r, Client: opClient{client, s.config.Scopes}}, nil
 }
 
-// Authorize checks what is asked for and sends the person to the login. An
-// error goes to the client, whose redirect URI has been checked. It implements
+// Authorize checks the request and redirects the user to the login. An error is
+// redirected to the client, whose redirect URI has been checked. It implements
 // [op.Server].
 func (s *Server) Authorize(_ context.Context, r *op.ClientRequest[oidc.AuthRequest]) (*op.Redirect, error) {
 	switch {
@@ -54,9 +54,9 @@ func (s *Server) Authorize(_ context.Context, r *op.ClientRequest[oidc.AuthReque
 	return op.NewRedirect(r.Client.LoginURL(id)), nil
 }
 
-// login is where a real authorization server shows a page: who are you, and
-// may this client do that in your name? This one answers for its only user and
-// sends the browser on, with a code.
+// login redirects the browser to the client with a code. A real authorization
+// server authenticates the user here and asks for consent; this one has a single
+// user, who consents to everything.
 func (s *Server) login(w http.ResponseWriter, r *http.Request) {
 	g, ok := s.grants.take(forLogin, r.URL.Query().Get("request"))
 	if !ok {

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// The port of a loopback redirect URI is free (RFC 8252 §7.3), the rest is not.
+// The port of a loopback redirect URI is ignored (RFC 8252 §7.3), and nothing else.
 func TestRedirectURI(t *testing.T) {
 	t.Parallel()
 	server := start(t)
@@ -40,7 +40,7 @@ func TestAuthorizeRefused(t *testing.T) {
 	tests := []struct {
 		name      string
 		changes   map[string]string
-		errorCode string // empty: the client is not told
+		errorCode string // empty: no redirect to the client
 	}{
 		{"no PKCE", map[string]string{"code_challenge": "", "code_challenge_method": ""}, "invalid_request"},
 		{"PKCE without a method", map[string]string{"code_challenge_method": ""}, "invalid_request"},
@@ -52,7 +52,7 @@ func TestAuthorizeRefused(t *testing.T) {
 		{"implicit", map[string]string{"response_type": "token"}, "unauthorized_client"},
 		{"form post", map[string]string{"response_mode": "form_post"}, "invalid_request"},
 		{"request object", map[string]string{"request": "e30.e30."}, "request_not_supported"},
-		{"unknown client", map[string]string{"client_id": "nobody"}, ""},
+		{"unknown client", map[string]string{"client_id": "unknown"}, ""},
 		{"client of another grant", map[string]string{"client_id": "service"}, ""},
 	}
 	for _, test := range tests {
@@ -63,7 +63,7 @@ func TestAuthorizeRefused(t *testing.T) {
 				t.Fatal("got a code")
 			}
 			if test.errorCode == "" && params != nil {
-				t.Errorf("the redirect URI was told %q", params.Get("error"))
+				t.Errorf("the redirect URI got %q", params.Get("error"))
 			}
 			if params.Get("error") != test.errorCode {
 				t.Errorf("got %q (%d), want %q", params.Get("error"), status, test.errorCode)
@@ -72,7 +72,7 @@ func TestAuthorizeRefused(t *testing.T) {
 	}
 }
 
-// A login identifier is no code, and neither is good twice.
+// A login identifier is not a code, and neither is valid twice.
 func TestLoginIsGoodOnce(t *testing.T) {
 	t.Parallel()
 	server := start(t)

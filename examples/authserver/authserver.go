@@ -1,18 +1,16 @@
 // Package authserver is an OAuth 2.0 authorization server for the examples,
 // built on the op package of github.com/zitadel/oidc.
 //
-// It knows two ways to a token: the authorization code grant with PKCE, for a
-// person in front of a client, and the client credentials grant, for a client
-// on its own. A token is a JWT for exactly one resource, the one that the
-// request names in the parameter resource (RFC 8707). Clients find the
-// endpoints in the metadata documents (RFC 8414, OpenID Connect Discovery) and
-// may register themselves (RFC 7591).
+// It supports the authorization code grant with PKCE, for a client with a user, and
+// the client credentials grant, for a client without one. A token is a JWT for
+// exactly one resource, the one that the request names in the parameter resource
+// (RFC 8707). Clients find the endpoints in the metadata documents (RFC 8414, OpenID
+// Connect Discovery) and may register themselves (RFC 7591).
 //
-// It is a demonstration in one process. The signing key, the clients and the
-// codes are in memory, and the only person who has an account is signed in
-// without being asked. op offers no hook for the parameter resource in its
-// storage interface; this package therefore implements [op.Server], whose
-// methods see the whole form of a request.
+// It is a demonstration in one process. The signing key, the clients and the codes
+// are in memory, and the only user is signed in without authentication. The storage
+// interface of op does not pass the parameter resource on, so this package implements
+// [op.Server], whose methods get the whole form of a request.
 package authserver
 
 import (
@@ -40,33 +38,34 @@ const (
 	oauthMetadataPath = "/.well-known/oauth-authorization-server" // RFC 8414 §3
 )
 
-// defaultTokenLifetime is the lifetime of a token for which [Config] names none.
+// defaultTokenLifetime is the lifetime of tokens if [Config] has none.
 const defaultTokenLifetime = time.Hour
 
-// Config describes a [Server]. [New] copies it.
+// Config configures a [Server]. [New] copies it.
 type Config struct {
 	// Issuer is the URL at which the server is reached, without a path. It is
 	// the iss claim of every token.
 	Issuer string
-	// Resources are the resource identifiers that a token may be asked for.
+	// Resources are the resource identifiers for which tokens may be requested.
 	Resources []string
-	// Scopes are the scopes that a token may be asked for.
+	// Scopes are the scopes that may be requested.
 	Scopes []string
-	// Clients are those who may ask. More may register themselves.
+	// Clients are the clients that may request tokens. Others may register
+	// themselves.
 	Clients []Client
-	// Subject is the one person with an account, the sub claim of the tokens
-	// that come from the authorization code grant.
+	// Subject is the only user: the sub claim of tokens of the authorization code
+	// grant.
 	Subject string
-	// TokenLifetime is how long a token is good. Zero means an hour.
+	// TokenLifetime is the lifetime of a token. Zero means an hour.
 	TokenLifetime time.Duration
-	// Logger receives what the server decides. Nil means [slog.Default].
+	// Logger receives the log of the server. Nil means [slog.Default].
 	Logger *slog.Logger
 }
 
 // A Server is an authorization server: an [http.Handler] for the root of its
-// issuer. Its methods may be called concurrently.
+// issuer URL. Its methods may be called concurrently.
 type Server struct {
-	op.UnimplementedServer // answers what is not implemented here
+	op.UnimplementedServer // responds to everything that is not implemented here
 
 	config  Config
 	clients *clients
@@ -77,8 +76,8 @@ type Server struct {
 
 var _ op.Server = (*Server)(nil)
 
-// New returns an authorization server, with a fresh signing key. It reports
-// all faults of config at once.
+// New returns an authorization server with a new signing key. It reports all faults
+// of config at once.
 func New(config Config) (*Server, error) {
 	if err := config.validate(); err != nil {
 		return nil, err
@@ -111,10 +110,10 @@ func (c *Config) validate() error {
 		faults = append(faults, fmt.Errorf("authserver: Issuer %q is not a URL without a path", c.Issuer))
 	}
 	if len(c.Resources) == 0 {
-		faults = append(faults, errors.New("authserver: Resources is empty, no token could be asked for"))
+		faults = append(faults, errors.New("authserver: Resources is empty, so no token could be requested"))
 	}
 	if len(c.Scopes) == 0 {
-		faults = append(faults, errors.New("authserver: Scopes is empty, no token could be asked for"))
+		faults = append(faults, errors.New("authserver: Scopes is empty, so no token could be requested"))
 	}
 	if c.Subject == "" {
 		faults = append(faults, errors.New("authserver: Subject is empty"))
@@ -128,13 +127,13 @@ func (c *Config) validate() error {
 // ServeHTTP serves the endpoints.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
 
-// Issuer is the issuer of the tokens.
+// Issuer returns the issuer of the tokens.
 func (s *Server) Issuer() string { return s.config.Issuer }
 
-// TokenEndpoint is the URL that hands out tokens.
+// TokenEndpoint returns the URL of the token endpoint.
 func (s *Server) TokenEndpoint() string { return s.config.Issuer + tokenPath }
 
-// Clients are the clients that were configured. The caller owns the result.
+// Clients returns a copy of the configured clients.
 func (s *Server) Clients() []Client {
 	all := make([]Client, 0, len(s.config.Clients))
 	for _, client := range s.config.Clients {
@@ -143,8 +142,8 @@ func (s *Server) Clients() []Client {
 	return all
 }
 
-// routes puts the endpoints that op does not know beside those that it does.
-// Clients in a browser may use all of them; nothing here depends on cookies.
+// routes returns the endpoints of op together with those that op does not have.
+// Clients in a browser may use all of them, because none depends on cookies.
 func (s *Server) routes() http.Handler {
 	provider := op.RegisterServer(s, op.Endpoints{
 		Authorization: op.NewEndpoint(authorizePath),

@@ -13,25 +13,24 @@ import (
 	"github.com/zitadel/oidc/v3/pkg/op"
 )
 
-// maxClients bounds how many clients may register themselves.
+// maxClients is the number of clients that may register themselves.
 const maxClients = 1000
 
-// A Client may ask for tokens. The names of its JSON members are those of
-// RFC 7591.
+// A Client may request tokens. Its JSON members have the names of RFC 7591.
 type Client struct {
 	// ID is the client identifier.
 	ID string `json:"client_id"`
-	// Secret is the client's password. A client without one is public: it
-	// cannot keep a secret, and PKCE stands in for it.
+	// Secret is the client secret. A client without one is public and uses PKCE
+	// instead.
 	Secret string `json:"client_secret"`
-	// SecretOptional lets the client leave its secret out, as a native
-	// application does that cannot keep it; PKCE stands in for it.
+	// SecretOptional allows the client to omit its secret and use PKCE instead, as
+	// a native application does that cannot keep a secret.
 	SecretOptional bool `json:"-"`
 	// GrantTypes are the grants that the client may use: "authorization_code"
 	// or "client_credentials".
 	GrantTypes []string `json:"grant_types"`
-	// RedirectURIs are where an authorization code may be sent. In a loopback
-	// URI the port does not count (RFC 8252 §7.3).
+	// RedirectURIs are the URIs to which an authorization code may be sent. The
+	// port of a loopback URI is ignored (RFC 8252 §7.3).
 	RedirectURIs []string `json:"redirect_uris"`
 }
 
@@ -41,7 +40,7 @@ func (c Client) validate() error {
 		case grant != string(oidc.GrantTypeCode) && grant != string(oidc.GrantTypeClientCredentials):
 			return fmt.Errorf("authserver: client %q: grant type %q is unknown", c.ID, grant)
 		case grant == string(oidc.GrantTypeClientCredentials) && (c.Secret == "" || c.SecretOptional):
-			return fmt.Errorf("authserver: client %q needs no secret and wants %s", c.ID, grant)
+			return fmt.Errorf("authserver: client %q has no secret, which %s requires", c.ID, grant)
 		}
 	}
 	for _, uri := range c.RedirectURIs {
@@ -52,7 +51,7 @@ func (c Client) validate() error {
 	return nil
 }
 
-// validateRedirectURI admits what a native application can listen on.
+// validateRedirectURI accepts the URIs on which a native application can listen.
 func validateRedirectURI(uri string) error {
 	parsed, err := url.Parse(uri)
 	if err != nil {
@@ -78,7 +77,7 @@ func (c Client) hasSecret(secret string) bool {
 	return subtle.ConstantTimeCompare([]byte(c.Secret), []byte(secret)) == 1
 }
 
-// clients are the clients that the server knows.
+// clients are the clients of the server.
 type clients struct {
 	mu         sync.Mutex
 	byID       map[string]Client
@@ -100,8 +99,8 @@ func (c *clients) find(id string) (Client, bool) {
 	return client, ok
 }
 
-// register stores a public client under a fresh identifier. It returns false
-// when there are too many.
+// register stores a public client under a new identifier. It returns false if there
+// are too many.
 func (c *clients) register(redirectURIs []string) (Client, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -118,7 +117,7 @@ func (c *clients) register(redirectURIs []string) (Client, bool) {
 	return client, true
 }
 
-// opClient tells op what it wants to know about a client.
+// opClient is a client as op sees it.
 type opClient struct {
 	client Client
 	scopes []string
@@ -137,7 +136,8 @@ func (c opClient) ClockSkew() time.Duration             { return 0 }
 func (c opClient) IsScopeAllowed(scope string) bool     { return slices.Contains(c.scopes, scope) }
 func (c opClient) IDTokenUserinfoClaimsAssertion() bool { return false }
 
-// ApplicationType is what makes op ignore the port of a loopback redirect URI.
+// ApplicationType returns native, so that op ignores the port of a loopback
+// redirect URI.
 func (c opClient) ApplicationType() op.ApplicationType { return op.ApplicationTypeNative }
 
 func (c opClient) AuthMethod() oidc.AuthMethod {

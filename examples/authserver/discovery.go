@@ -7,9 +7,9 @@ import (
 	"github.com/zitadel/oidc/v3/pkg/op"
 )
 
-// Discovery serves the metadata of the server. It says the same at the path of
-// OpenID Connect Discovery and at that of RFC 8414, where MCP clients look
-// first. It implements [op.Server].
+// Discovery serves the metadata of the server. The document is the same at the path
+// of OpenID Connect Discovery and at that of RFC 8414, which MCP clients try first.
+// It implements [op.Server].
 func (s *Server) Discovery(context.Context, *op.Request[struct{}]) (*op.Response, error) {
 	issuer := s.config.Issuer
 	return op.NewResponse(&oidc.DiscoveryConfiguration{

@@ -13,22 +13,22 @@ const (
 	maxTickets     = 1000
 )
 
-// grant is what someone asked for and, once it is approved, may have.
+// grant is what a client has requested and, once approved, is granted.
 type grant struct {
 	clientID string
 	subject  string
 	resource string
 	scopes   []string
 
-	// The rest belongs to the authorization code grant alone.
+	// The rest is for the authorization code grant alone.
 	redirectURI string
 	state       string
 	challenge   oidc.CodeChallenge
 }
 
-// grants keeps grants on their way through the authorization code grant, each
-// under a ticket: first the identifier of the login, then the code. A ticket
-// is good once and for a minute.
+// grants keeps the grants of pending authorization requests, each under a ticket:
+// first the identifier of the login, then the code. A ticket is valid once and for a
+// minute.
 type grants struct {
 	mu      sync.Mutex
 	tickets map[string]ticket
@@ -40,7 +40,7 @@ type ticket struct {
 	expiry  time.Time
 }
 
-// purpose keeps a ticket for the login from passing as a code.
+// purpose distinguishes a ticket of the login from a code.
 type purpose int
 
 const (
@@ -68,7 +68,7 @@ func (gs *grants) put(p purpose, g grant) (string, bool) {
 	return id, true
 }
 
-// take returns what is kept under a ticket and tears the ticket up.
+// take returns the grant of a ticket and invalidates the ticket.
 func (gs *grants) take(p purpose, id string) (grant, bool) {
 	gs.mu.Lock()
 	defer gs.mu.Unlock()

@@ -46,7 +46,7 @@ func start(t *testing.T) *httptest.Server {
 	return listener
 }
 
-// tokenAnswer is an answer of the token endpoint, good or bad.
+// tokenAnswer is a response of the token endpoint, with or without a token.
 type tokenAnswer struct {
 	status int
 	header http.Header
@@ -82,9 +82,9 @@ func postToken(t *testing.T, server *httptest.Server, form url.Values, basic ...
 	return answer
 }
 
-// authorize walks from the authorization endpoint to the redirect URI and
-// returns its parameters. If the server does not go there, it returns nil and
-// the status.
+// authorize follows the redirects from the authorization endpoint to the redirect
+// URI and returns its parameters. If the server does not redirect there, it returns
+// nil and the status.
 func authorize(t *testing.T, server *httptest.Server, changes map[string]string) (url.Values, int) {
 	t.Helper()
 	hash := sha256.Sum256([]byte(verifier))

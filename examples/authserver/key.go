@@ -23,9 +23,9 @@ type signingKey struct {
 	signer jose.Signer
 }
 
-// newSigningKey returns a fresh key, whose identifier is its thumbprint
-// (RFC 7638). The signer of op types what it signs "JWT" and cannot be told to
-// type it "at+jwt" (RFC 9068 §2.1).
+// newSigningKey returns a new key, whose identifier is its thumbprint (RFC 7638).
+// The signer of op sets the type "JWT", and cannot be configured to set "at+jwt"
+// (RFC 9068 §2.1).
 func newSigningKey() (*signingKey, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -56,7 +56,7 @@ func (s *Server) Keys(context.Context, *op.Request[struct{}]) (*op.Response, err
 	}}}), nil
 }
 
-// mint signs an access token for what was granted.
+// mint signs an access token for a grant.
 func (s *Server) mint(g grant) (string, error) {
 	expiry := time.Now().Add(s.config.TokenLifetime)
 	claims := oidc.NewAccessTokenClaims(s.config.Issuer, g.subject, []string{g.resource}, expiry, rand.Text(), g.clientID, 0)

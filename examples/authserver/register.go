@@ -13,14 +13,14 @@ const (
 	maxRedirectURIs = 10
 )
 
-// registration is what a client sends to register itself (RFC 7591 §2). What
-// else it sends is ignored, as §2 allows.
+// registration is the request of a client that registers itself (RFC 7591 §2).
+// Other members are ignored, as §2 allows.
 type registration struct {
 	RedirectURIs []string `json:"redirect_uris"`
 	ClientName   string   `json:"client_name,omitempty"`
 }
 
-// registered is the answer to a registration (RFC 7591 §3.2.1).
+// registered is the response to a registration (RFC 7591 §3.2.1).
 type registered struct {
 	registration
 
@@ -30,9 +30,9 @@ type registered struct {
 	TokenEndpointAuthMethod string   `json:"token_endpoint_auth_method"`
 }
 
-// register lets a client that nobody configured introduce itself, as MCP
-// clients do. Whatever it asks for, it becomes a public client of the
-// authorization code grant on loopback.
+// register registers a client that is not configured, as MCP clients do. Every such
+// client becomes a public client of the authorization code grant on loopback,
+// whatever it requests.
 func (s *Server) register(w http.ResponseWriter, r *http.Request) {
 	var request registration
 	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxRegistration)).Decode(&request); err != nil {

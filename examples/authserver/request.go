@@ -8,9 +8,9 @@ import (
 	"github.com/zitadel/oidc/v3/pkg/oidc"
 )
 
-// resource returns the resource that a request asks a token for (RFC 8707
-// §2). One must be named, and one only: a token that opens several doors can
-// be carried from one to another by whoever stands at the first.
+// resource returns the resource for which a request asks for a token (RFC 8707 §2).
+// The request must name exactly one: a resource that receives a token for several
+// could use it at another one.
 func (s *Server) resource(form url.Values) (string, error) {
 	named := form["resource"]
 	if len(named) != 1 {
@@ -22,9 +22,9 @@ func (s *Server) resource(form url.Values) (string, error) {
 	return named[0], nil
 }
 
-// scopes returns the scopes that a request asks for. op drops those that it
-// does not know; here they are refused, so that nobody mistakes a smaller
-// token for the one that was asked for (RFC 6749 §3.3).
+// scopes returns the scopes that a request asks for. op drops unknown scopes; here
+// they are an error, so that a client does not get a token with fewer scopes than it
+// requested (RFC 6749 §3.3).
 func (s *Server) scopes(form url.Values) ([]string, error) {
 	asked := strings.Fields(form.Get("scope"))
 	if len(asked) == 0 {

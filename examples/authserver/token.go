@@ -8,8 +8,8 @@ import (
 	"github.com/zitadel/oidc/v3/pkg/op"
 )
 
-// VerifyClient finds the client that asks for a token and checks its secret,
-// in the Authorization header or in the form. It implements [op.Server].
+// VerifyClient finds the client of a token request and checks its secret, in the
+// Authorization header or in the form. It implements [op.Server].
 func (s *Server) VerifyClient(_ context.Context, r *op.Request[op.ClientCredentials]) (op.Client, error) {
 	client, ok := s.clients.find(r.Data.ClientID)
 	if !ok || r.Data.ClientAssertion != "" || !client.hasSecret(r.Data.ClientSecret) {
@@ -19,7 +19,7 @@ func (s *Server) VerifyClient(_ context.Context, r *op.Request[op.ClientCredenti
 	return opClient{client, s.config.Scopes}, nil
 }
 
-// ClientCredentialsExchange gives a client a token for itself. It implements
+// ClientCredentialsExchange issues a token for the client itself. It implements
 // [op.Server].
 func (s *Server) ClientCredentialsExchange(_ context.Context, r *op.ClientRequest[oidc.ClientCredentialsRequest]) (*op.Response, error) {
 	resource, err := s.resource(r.Form)
@@ -34,8 +34,8 @@ func (s *Server) ClientCredentialsExchange(_ context.Context, r *op.ClientReques
 	return s.tokenResponse(grant{clientID: id, subject: id, resource: resource, scopes: scopes})
 }
 
-// CodeExchange gives a client the token for which it holds a code. It
-// implements [op.Server].
+// CodeExchange issues the token of an authorization code. It implements
+// [op.Server].
 func (s *Server) CodeExchange(_ context.Context, r *op.ClientRequest[oidc.AccessTokenRequest]) (*op.Response, error) {
 	g, ok := s.grants.take(forToken, r.Data.Code)
 	if !ok || g.clientID != r.Client.GetID() || g.redirectURI != r.Data.RedirectURI {
@@ -44,8 +44,8 @@ func (s *Server) CodeExchange(_ context.Context, r *op.ClientRequest[oidc.Access
 	if err := op.AuthorizeCodeChallenge(r.Data.CodeVerifier, &g.challenge); err != nil {
 		return nil, err
 	}
-	// The code stands for one resource. Naming it again is allowed, naming
-	// another is not (RFC 8707 §2.2).
+	// The code is for one resource. The request may name that one again, and no
+	// other one (RFC 8707 §2.2).
 	if r.Form.Has("resource") {
 		resource, err := s.resource(r.Form)
 		if err != nil {
@@ -58,9 +58,8 @@ func (s *Server) CodeExchange(_ context.Context, r *op.ClientRequest[oidc.Access
 	return s.tokenResponse(g)
 }
 
-// tokenResponse is the answer that holds a token. It holds no ID token and no
-// refresh token: nobody asked who the person is, and a client that needs
-// another token comes back.
+// tokenResponse is the response with a token. It has no ID token, because clients do
+// not request one, and no refresh token, because a client can request another token.
 func (s *Server) tokenResponse(g grant) (*op.Response, error) {
 	token, err := s.mint(g)
 	if err != nil {
@@ -76,8 +75,8 @@ func (s *Server) tokenResponse(g grant) (*op.Response, error) {
 	return resp, nil
 }
 
-// basicChallenge adds the challenge that every 401 needs (RFC 9110 §15.5.2)
-// and op leaves out.
+// basicChallenge adds the challenge that every 401 needs (RFC 9110 §15.5.2) and that
+// op omits.
 func basicChallenge(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		next.ServeHTTP(challengeWriter{w}, r)

@@ -46,7 +46,7 @@ func TestClientCredentialsRefused(t *testing.T) {
 	}{
 		{"wrong secret", url.Values{}, "service", "guess", 401, "invalid_client"},
 		{"no secret", url.Values{}, "service", "", 401, "invalid_client"},
-		{"unknown client", url.Values{}, "nobody", "s3cret", 401, "invalid_client"},
+		{"unknown client", url.Values{}, "unknown", "s3cret", 401, "invalid_client"},
 		{"client of another grant", url.Values{}, "app", "", 400, "unauthorized_client"},
 		{"unknown scope", url.Values{"scope": {"read admin"}}, "service", "s3cret", 400, "invalid_scope"},
 		{"no scope", url.Values{"scope": {}}, "service", "s3cret", 400, "invalid_scope"},
@@ -84,7 +84,7 @@ func TestAuthorizationCode(t *testing.T) {
 		t.Fatalf("got %+v", answer)
 	}
 	if answer.IDToken != "" || answer.RefreshToken != "" {
-		t.Error("there is more than an access token, and nobody asked for it")
+		t.Error("the response has more than an access token")
 	}
 	got := verify(t, server, answer.AccessToken)
 	if got.Subject != "ada" || got.ClientID != "app" || got.Scope != "read write" || !slices.Equal(got.Audience, []string{resource}) {
@@ -109,7 +109,7 @@ func TestCodeRefused(t *testing.T) {
 		{"another resource", map[string]string{"resource": "http://127.0.0.1:9"}, "invalid_target"},
 		{"unknown resource", map[string]string{"resource": "https://example.com"}, "invalid_target"},
 		{"unknown code", map[string]string{"code": "guess"}, "invalid_grant"},
-		{"unknown client", map[string]string{"client_id": "nobody"}, "invalid_client"},
+		{"unknown client", map[string]string{"client_id": "unknown"}, "invalid_client"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -126,7 +126,7 @@ func TestCodeRefused(t *testing.T) {
 		params, _ := authorize(t, server, nil)
 		answer := exchange(t, server, params.Get("code"), map[string]string{"resource": ""})
 		if answer.AccessToken == "" {
-			t.Errorf("got %q, want a token for the resource that was authorised", answer.Error)
+			t.Errorf("got %q, want a token for the resource that was authorized", answer.Error)
 		}
 	})
 }

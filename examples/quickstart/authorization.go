@@ -7,8 +7,8 @@ import (
 	"github.com/drawbridge-rpc/drawbridge/examples/authserver"
 )
 
-// The clients that the authorization server knows. A demonstration may print
-// its secrets.
+// The clients of the authorization server. Their secrets are printed, which only a
+// demonstration may do.
 const (
 	serviceClient = "quickstart-service"
 	serviceSecret = "quickstart-secret"
@@ -16,8 +16,8 @@ const (
 	nativeSecret  = "quickstart-native-secret"
 )
 
-// newAuthServer runs the authorization server of the house. It is another
-// party: the rest of the house knows no more of it than its issuer.
+// newAuthServer returns the authorization server. It is another party: the other
+// servers know its issuer identifier and nothing else.
 func newAuthServer(issuer, origin, mcpURL string, logger *slog.Logger) (*authserver.Server, error) {
 	return authserver.New(authserver.Config{
 		Issuer:    issuer,
@@ -30,8 +30,8 @@ func newAuthServer(issuer, origin, mcpURL string, logger *slog.Logger) (*authser
 			GrantTypes: []string{"client_credentials"},
 		}, {
 			ID: nativeClient,
-			// Some client libraries take a client without a secret for one
-			// whose secret is empty, so it has one and need not send it.
+			// Some client libraries treat a client without a secret as one with an
+			// empty secret, so it has one and need not send it.
 			Secret:         nativeSecret,
 			SecretOptional: true,
 			GrantTypes:     []string{"authorization_code"},
@@ -46,10 +46,10 @@ func newAuthServer(issuer, origin, mcpURL string, logger *slog.Logger) (*authser
 	})
 }
 
-// resourceNames are the names under which a client may ask for a token for one
-// of the resources. On loopback, the host has three names, and the library
-// echoes the one that the client dialled. A URL parser in a client may write the
-// empty path of the origin as a slash, which is the same URL (RFC 3986 §6.2.3).
+// resourceNames returns the names under which a client may request a token for one
+// of the resources. A loopback host has three names, and the library echoes the one
+// that the client dialed. The URL parser of a client may write the empty path of
+// the origin as a slash, which is the same URL (RFC 3986 §6.2.3).
 func resourceNames(origin, mcpURL string) []string {
 	names := []string{origin, origin + "/", mcpURL}
 	for _, name := range names[:3] {

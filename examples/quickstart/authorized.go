@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"connectrpc.com/connect"
-	"github.com/drawbridge-rpc/drawbridge/interceptor"
+	"github.com/drawbridge-rpc/drawbridge/challenge"
 	"github.com/drawbridge-rpc/drawbridge/interceptor/connectauth"
 	grpcmetadata "google.golang.org/grpc/metadata"
 
@@ -18,13 +18,13 @@ import (
 	"github.com/drawbridge-rpc/drawbridge/examples/proto/inventory/v1/inventoryv1connect"
 )
 
-// inventory returns a client that sends token, if there is one.
+// inventory returns a client that sends token unless it is empty.
 func (w *walker) inventory(t *tap, token string, opts ...connect.ClientOption) inventoryv1connect.InventoryServiceClient {
 	return inventoryv1connect.NewInventoryServiceClient(
-		&http.Client{Transport: bearer{next: t, token: token}}, w.house.Connect, opts...)
+		&http.Client{Transport: bearer{next: t, token: token}}, w.target.Connect, opts...)
 }
 
-// callWithToken does what steps 2 to 5 were refused.
+// callWithToken makes the calls that steps 2 to 5 were refused.
 func (w *walker) callWithToken(ctx context.Context) error {
 	const items = 3
 	for _, protocol := range []struct {
@@ -68,17 +68,17 @@ func (w *walker) callWithToken(ctx context.Context) error {
 
 // otherService calls a service whose scope the token lacks.
 func (w *walker) otherService(ctx context.Context) error {
-	client := billingv1connect.NewBillingServiceClient(&http.Client{Transport: bearer{next: w.http1, token: w.read}}, w.house.Connect)
+	client := billingv1connect.NewBillingServiceClient(&http.Client{Transport: bearer{next: w.http1, token: w.read}}, w.target.Connect)
 	_, err := client.GetInvoice(ctx, &billingv1.GetInvoiceRequest{Id: "INV-1001"})
 	w.sent("%s with the token for %s", "POST "+billingv1.BillingService_GetInvoice_FullMethodName, readStock)
 	err = w.showForbidden(err, readBilling)
 	w.space()
-	w.say(`The token is good and not enough: 403, not 401, and the challenge says which scope is missing.
-		A client that sees 401 throws its token away; one that sees this asks for more.`)
+	w.say(`The token is valid but lacks a scope: 403, not 401, and the challenge names the missing scope.
+		A client that gets a 401 discards its token; one that gets this asks for more.`)
 	return err
 }
 
-// stepUp does what a client does about a 403.
+// stepUp gets a token with the scope of a 403 and calls again.
 func (w *walker) stepUp(ctx context.Context) error {
 	request := &inventoryv1.AdjustStockRequest{Sku: "BOLT-M8", Delta: -20}
 	_, err := w.inventory(w.http1, w.read).AdjustStock(ctx, request)
@@ -106,14 +106,14 @@ func (w *walker) stepUp(ctx context.Context) error {
 	w.sent("%s with the new token", seen.request())
 	w.got("%s, %d item", seen.answer(), len(listed.GetItems()))
 	w.space()
-	w.say(`The client asked for what the challenge named, and came through. The new token says %s alone
-		and may read as well: the policy says that the one implies the other.`, writeStock)
+	w.say(`The client asked for the scope that the challenge named, and the call succeeded. The new token
+		has %s alone and may read as well, because that scope implies the other in the policy.`, writeStock)
 	return same("the stock", adjusted.GetItem().GetQuantity(), int64(400))
 }
 
-// otherDoor takes a token for the RPC services to the MCP endpoint.
-func (w *walker) otherDoor(ctx context.Context) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.house.MCP, strings.NewReader(`{"jsonrpc":"2.0","id":1,"method":"ping"}`))
+// otherResource sends a token for the RPC services to the MCP endpoint.
+func (w *walker) otherResource(ctx context.Context) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.target.MCP, strings.NewReader(`{"jsonrpc":"2.0","id":1,"method":"ping"}`))
 	if err != nil {
 		return err
 	}
@@ -125,21 +125,21 @@ func (w *walker) otherDoor(ctx context.Context) error {
 	}
 	resp.Body.Close()
 	seen := w.http1.last()
-	w.sent("%s with the token for %s", seen.request(), w.house.Connect)
+	w.sent("%s with the token for %s", seen.request(), w.target.Connect)
 	w.got("%s", seen.answer())
 	w.got("WWW-Authenticate: %s", seen.header.Get("WWW-Authenticate"))
 	w.got("%s", indentJSON(seen.body))
 	w.space()
-	w.say(`%s is a resource of its own, so this needs a token of its own (RFC 8707): nobody who
-		is handed a token can carry it to the next door.`, w.house.MCP)
-	challenge, err := parseChallenge(seen.header.Get("WWW-Authenticate"))
+	w.say(`%s is a resource of its own, so this needs a token of its own (RFC 8707): a service
+		that receives a token cannot use it at another one.`, w.target.MCP)
+	parsed, err := parseChallenge(seen.header.Get("WWW-Authenticate"))
 	return errors.Join(err,
 		same("the HTTP status", seen.status, http.StatusUnauthorized),
-		same("error", challenge.params["error"], "invalid_token"),
-		same("resource_metadata", challenge.metadata, w.house.Connect+"/.well-known/oauth-protected-resource"+mcpPath))
+		same("error", parsed.params["error"], "invalid_token"),
+		same("resource_metadata", parsed.metadata, w.target.Connect+"/.well-known/oauth-protected-resource"+mcpPath))
 }
 
-// showForbidden shows the refusal of a token that lacks a scope.
+// showForbidden prints the refusal of a token that lacks a scope.
 func (w *walker) showForbidden(err error, scope string) error {
 	seen := w.http1.last()
 	w.got("%s", seen.answer())
@@ -151,7 +151,7 @@ func (w *walker) showForbidden(err error, scope string) error {
 	w.got("code: %s", connect.CodeOf(err))
 	return errors.Join(
 		same("the HTTP status", seen.status, http.StatusForbidden),
-		same("the kind of refusal", denial.Kind, interceptor.KindInsufficientScope),
+		same("the reason", denial.Reason, challenge.ReasonInsufficientScope),
 		same("the scope", strings.Join(denial.Challenge.Scopes, " "), scope),
 		same("the challenge in the header", seen.header.Get("WWW-Authenticate"), denial.Challenge.Header()))
 }

@@ -3,30 +3,30 @@ package main
 import (
 	"log/slog"
 
-	"github.com/drawbridge-rpc/drawbridge/interceptor"
+	"github.com/drawbridge-rpc/drawbridge"
 	"github.com/drawbridge-rpc/drawbridge/verifier"
 )
 
-// newAuthorizer joins the policy, the verifier and the two resources of the
-// house: the origin for every RPC, and the MCP endpoint below it. A token for
-// the one does not open the other.
-func newAuthorizer(origin, mcpURL, issuer string, logger *slog.Logger) (*interceptor.Authorizer, error) {
+// newAuthorizer combines the policy, the verifier and two resources: the origin
+// for every RPC, and the MCP endpoint below it. A token for one of them is not
+// accepted for the other.
+func newAuthorizer(origin, mcpURL, issuer string, logger *slog.Logger) (*drawbridge.Authorizer, error) {
 	jwt, err := verifier.NewJWT(verifier.JWTConfig{
 		Issuer: issuer,
-		// An access token should say that it is one, with the type at+jwt
-		// (RFC 9068 §2.1), and without this option nothing else is accepted.
-		// The authorization server of the example cannot say it: package op of
-		// zitadel/oidc types whatever it signs JWT. With the option, what tells
-		// an access token from another one is its audience, which is a resource
-		// here and never a client. Leave it out if your issuer allows.
+		// An access token should have the type at+jwt (RFC 9068 §2.1), and
+		// without this option no other type is accepted. Package op of
+		// zitadel/oidc, which the authorization server of the example uses, gives
+		// every token the type JWT. With the option, only the audience of an
+		// access token, which is a resource and never a client, distinguishes it
+		// from other tokens. Leave the option out if your issuer sets at+jwt.
 		AcceptTypeJWT: true,
 		Logger:        logger,
 	})
 	if err != nil {
 		return nil, err
 	}
-	return interceptor.New(interceptor.Config{
-		Resources: []interceptor.Resource{
+	return drawbridge.New(drawbridge.Config{
+		Resources: []drawbridge.Resource{
 			{Identifier: origin, AuthorizationServers: []string{issuer}, Name: "Quickstart RPC services"},
 			{Identifier: mcpURL, AuthorizationServers: []string{issuer}, Name: "Quickstart MCP server"},
 		},

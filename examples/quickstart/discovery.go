@@ -14,24 +14,24 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/oauthex"
 )
 
-// challenge is a parsed WWW-Authenticate value.
-type challenge struct {
+// parsedChallenge is a challenge as another library parses it.
+type parsedChallenge struct {
 	header   string
 	params   map[string]string
 	metadata string
 	scopes   []string
 }
 
-func parseChallenge(header string) (challenge, error) {
+func parseChallenge(header string) (parsedChallenge, error) {
 	parsed, err := oauthex.ParseWWWAuthenticate([]string{header})
 	if err != nil {
-		return challenge{}, err
+		return parsedChallenge{}, err
 	}
 	if len(parsed) != 1 || parsed[0].Scheme != "bearer" {
-		return challenge{}, fmt.Errorf("expected one Bearer challenge, got %q", header)
+		return parsedChallenge{}, fmt.Errorf("expected one Bearer challenge, got %q", header)
 	}
 	params := parsed[0].Params
-	return challenge{
+	return parsedChallenge{
 		header:   header,
 		params:   params,
 		metadata: params["resource_metadata"],
@@ -39,16 +39,16 @@ func parseChallenge(header string) (challenge, error) {
 	}, nil
 }
 
-// metadata is what the walk-through needs of a protected resource metadata
-// document (RFC 9728 §2).
+// metadata holds the members of a protected resource metadata document (RFC 9728
+// §2) that the walk-through needs.
 type metadata struct {
 	Resource             string   `json:"resource"`
 	AuthorizationServers []string `json:"authorization_servers"`
 	ScopesSupported      []string `json:"scopes_supported"`
 }
 
-// serverMetadata is what it needs of the metadata of an authorization server
-// (RFC 8414 §2).
+// serverMetadata holds the members of the metadata of an authorization server (RFC
+// 8414 §2) that the walk-through needs.
 type serverMetadata struct {
 	Issuer        string   `json:"issuer"`
 	TokenEndpoint string   `json:"token_endpoint"`
@@ -56,19 +56,19 @@ type serverMetadata struct {
 	PKCE          []string `json:"code_challenge_methods_supported"`
 }
 
-// readChallenge explains what the refusals said.
+// readChallenge explains the challenge of the refusals.
 func (w *walker) readChallenge(context.Context) error {
 	_, blamed := w.challenge.params["error"]
 	w.got("realm              %s", w.challenge.params["realm"])
 	w.got("scope              %s", strings.Join(w.challenge.scopes, " "))
 	w.got("resource_metadata  %s", w.challenge.metadata)
 	w.space()
-	w.say(`The realm is the service. The scope is what to ask for. The URL says where to go on
-		(RFC 9728). There is no "error": whoever sent no token did nothing wrong (RFC 6750 §3.1).`)
+	w.say(`The realm is the service, the scope is the one to ask for, and the URL leads to the metadata
+		(RFC 9728). There is no "error", because a request without a token is not at fault (RFC 6750 §3.1).`)
 	return errors.Join(
 		same("the realm", w.challenge.params["realm"], inventoryService),
 		same("the scope", strings.Join(w.challenge.scopes, " "), readStock),
-		same("resource_metadata", w.challenge.metadata, w.house.Connect+"/.well-known/oauth-protected-resource"),
+		same("resource_metadata", w.challenge.metadata, w.target.Connect+"/.well-known/oauth-protected-resource"),
 		same("the presence of an error", blamed, false))
 }
 
@@ -82,16 +82,16 @@ func (w *walker) readMetadata(ctx context.Context) error {
 	w.got("%s", seen.answer())
 	w.got("%s", indentJSON(seen.body))
 	w.space()
-	w.say(`The resource is the origin that this client dialled, byte for byte, or it would have to stop
-		here (RFC 9728 §3.3). The scopes are those of the policy, so the document cannot drift from it.`)
+	w.say(`The resource is the origin that this client dialed, byte for byte; otherwise it would have to
+		stop here (RFC 9728 §3.3). The scopes come from the policy, so the document cannot diverge from it.`)
 	scopes := slices.Sorted(slices.Values(w.metadata.ScopesSupported))
 	return errors.Join(
-		same("resource", w.metadata.Resource, w.house.Connect),
-		same("authorization_servers", strings.Join(w.metadata.AuthorizationServers, " "), w.house.Issuer),
+		same("resource", w.metadata.Resource, w.target.Connect),
+		same("authorization_servers", strings.Join(w.metadata.AuthorizationServers, " "), w.target.Issuer),
 		same("scopes_supported", strings.Join(scopes, " "), strings.Join([]string{readBilling, readStock, writeStock}, " ")))
 }
 
-// readAuthServer goes on to the authorization server.
+// readAuthServer reads the metadata of the authorization server.
 func (w *walker) readAuthServer(ctx context.Context) error {
 	if err := w.getJSON(ctx, w.metadata.AuthorizationServers[0]+"/.well-known/oauth-authorization-server", &w.server); err != nil {
 		return err
@@ -104,16 +104,16 @@ func (w *walker) readAuthServer(ctx context.Context) error {
 	w.got("grant types     %s", strings.Join(w.server.GrantTypes, ", "))
 	w.got("PKCE methods    %s", strings.Join(w.server.PKCE, ", "))
 	w.space()
-	w.say(`From one refusal to where tokens are made, with nothing configured in the client. It belongs
-		to somebody else: the services never see a password, only tokens.`)
+	w.say(`One refusal led to the token endpoint, with nothing configured in the client. The
+		authorization server is another party: the services never see a password, only tokens.`)
 	return errors.Join(
-		same("issuer", w.server.Issuer, w.house.Issuer),
-		same("token_endpoint", w.server.TokenEndpoint, w.house.TokenEndpoint),
+		same("issuer", w.server.Issuer, w.target.Issuer),
+		same("token_endpoint", w.server.TokenEndpoint, w.target.TokenEndpoint),
 		same("the support for client_credentials", slices.Contains(w.server.GrantTypes, "client_credentials"), true),
 		same("the support for PKCE with S256", slices.Contains(w.server.PKCE, "S256"), true))
 }
 
-// getJSON reads a document.
+// getJSON reads a JSON document.
 func (w *walker) getJSON(ctx context.Context, address string, into any) error {
 	if _, err := url.Parse(address); err != nil {
 		return err
@@ -125,7 +125,7 @@ func (w *walker) getJSON(ctx context.Context, address string, into any) error {
 	return w.doJSON(req, into)
 }
 
-// doJSON sends a request that is answered with a document.
+// doJSON sends a request and decodes the JSON of the response.
 func (w *walker) doJSON(req *http.Request, into any) error {
 	resp, err := (&http.Client{Transport: w.http1}).Do(req)
 	if err != nil {

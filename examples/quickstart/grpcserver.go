@@ -1,7 +1,7 @@
 package main
 
 import (
-	"github.com/drawbridge-rpc/drawbridge/interceptor"
+	"github.com/drawbridge-rpc/drawbridge"
 	"github.com/drawbridge-rpc/drawbridge/interceptor/grpcauth"
 	"google.golang.org/grpc"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
@@ -13,9 +13,9 @@ import (
 )
 
 // newGRPCServer serves the same services with grpc-go, under the same rules.
-// One call installs both interceptors: a server with only the unary one would
-// leave its streams open.
-func newGRPCServer(authorizer *interceptor.Authorizer, s *services) *grpc.Server {
+// ServerOptions installs both interceptors: with the unary one alone, streams would
+// be unguarded.
+func newGRPCServer(authorizer *drawbridge.Authorizer, s *services) *grpc.Server {
 	server := grpc.NewServer(grpcauth.ServerOptions(authorizer)...)
 	inventoryv1.RegisterInventoryServiceServer(server, inventory.GRPCServer{Service: s.inventory})
 	billingv1.RegisterBillingServiceServer(server, s.billing)

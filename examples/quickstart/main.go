@@ -4,14 +4,14 @@
 //
 //	go run ./quickstart
 //
-// walks through it as a client would, tells every step, checks what it tells,
-// and exits with 0 if all went as it should.
+// acts as a client: it prints every step, checks what it prints, and exits with 0
+// if every step had the expected outcome.
 //
 //	go run ./quickstart -serve -listen 127.0.0.1:8080
 //
-// keeps serving until SIGINT or SIGTERM. Its first and only line on stdout is a
-// JSON object that says where everything is and which clients may ask for
-// tokens. Logs go to stderr.
+// serves until SIGINT or SIGTERM. Its first and only line on stdout is a JSON object
+// with the addresses of the servers and the clients that may request tokens. Logs
+// go to stderr.
 package main
 
 import (
@@ -33,7 +33,7 @@ func main() {
 	os.Exit(status)
 }
 
-// run is main with its surroundings as arguments. It returns the exit status.
+// run is main with its environment as arguments. It returns the exit status.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("quickstart", flag.ContinueOnError)
 	flags.SetOutput(stderr)
@@ -49,7 +49,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return 2
 	}
 
-	// The walk-through shows the denials itself; a server logs them.
+	// The walk-through prints the denials itself; a server logs them.
 	level := slog.LevelError
 	if *serving {
 		level = slog.LevelInfo
@@ -57,17 +57,17 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	logger := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level}))
 	slog.SetDefault(logger) // op logs there
 
-	h, err := open(ctx, *listen, logger)
+	s, err := open(ctx, *listen, logger)
 	if err != nil {
 		fmt.Fprintf(stderr, "quickstart: %v\n", err)
 		return 1
 	}
 	if *serving {
-		err = serve(ctx, h, stdout)
+		err = serve(ctx, s, stdout)
 	} else {
-		err = walk(ctx, h.announcement(), newNarrator(stdout))
+		err = walk(ctx, s.announcement(), newNarrator(stdout))
 	}
-	if err = errors.Join(err, h.close()); err != nil {
+	if err = errors.Join(err, s.close()); err != nil {
 		fmt.Fprintf(stderr, "quickstart: %v\n", err)
 		return 1
 	}

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// asQuickstart makes the test binary the program itself, so that the tests of
-// -serve need not build it.
+// asQuickstart makes the test binary run the program, so that the tests of -serve
+// need not build it.
 const asQuickstart = "DRAWBRIDGE_TEST_AS_QUICKSTART"
 
 func TestMain(m *testing.M) {
@@ -19,7 +19,7 @@ func TestMain(m *testing.M) {
 	main()
 }
 
-// The walk-through goes to its end, tells every step, and fits on a screen.
+// The walk-through prints every step, ends without an error, and has no long lines.
 func TestWalkThrough(t *testing.T) {
 	var stdout, stderr bytes.Buffer
 	if status := run(t.Context(), nil, &stdout, &stderr); status != 0 {
@@ -28,21 +28,21 @@ func TestWalkThrough(t *testing.T) {
 	if stderr.Len() > 0 {
 		t.Errorf("it logged:\n%s", &stderr)
 	}
-	told := stdout.String()
+	printed := stdout.String()
 	for _, s := range steps() {
-		if !strings.Contains(told, ". "+s.name+"\n") {
-			t.Errorf("the step %q is not told", s.name)
+		if !strings.Contains(printed, ". "+s.name+"\n") {
+			t.Errorf("the step %q is not printed", s.name)
 		}
 	}
-	for line := range strings.Lines(told) {
+	for line := range strings.Lines(printed) {
 		if n := len([]rune(strings.TrimSuffix(line, "\n"))); n > 100 {
 			t.Errorf("a line of %d characters: %s", n, line)
 		}
 	}
-	if strings.Contains(told, "\x1b") {
-		t.Error("there are colours, and this is no terminal")
+	if strings.Contains(printed, "\x1b") {
+		t.Error("there are colors, and this is no terminal")
 	}
-	if token := regexp.MustCompile(`eyJ[\w-]{20,}`).FindString(told); token != "" {
+	if token := regexp.MustCompile(`eyJ[\w-]{20,}`).FindString(printed); token != "" {
 		t.Errorf("a token is shown in full: %s", token)
 	}
 }

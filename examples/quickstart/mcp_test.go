@@ -11,12 +11,12 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/oauthex"
 )
 
-// A client that nobody registered, which dials another name of the host, finds
-// its way: it registers itself and asks for a token for the name it dialled.
+// A client that is not registered and dials another name of the host registers
+// itself and requests a token for the name that it dialed.
 func TestMCPClientRegistersItself(t *testing.T) {
 	t.Parallel()
-	house := openHouse(t).announcement()
-	w := &walker{narrator: newNarrator(io.Discard), house: house, mcp: mcpClient{wire: newTap(false)}}
+	target := startServers(t).announcement()
+	w := &walker{narrator: newNarrator(io.Discard), target: target, mcp: mcpClient{wire: newTap(false)}}
 	t.Cleanup(w.mcp.wire.close)
 	handler, err := auth.NewAuthorizationCodeHandler(&auth.AuthorizationCodeHandlerConfig{
 		DynamicClientRegistrationConfig: &auth.DynamicClientRegistrationConfig{
@@ -30,7 +30,7 @@ func TestMCPClientRegistersItself(t *testing.T) {
 	}
 	client := mcp.NewClient(&mcp.Implementation{Name: "test", Version: "1"}, nil)
 	session, err := client.Connect(t.Context(), &mcp.StreamableClientTransport{
-		Endpoint:     strings.Replace(house.MCP, "127.0.0.1", "localhost", 1),
+		Endpoint:     strings.Replace(target.MCP, "127.0.0.1", "localhost", 1),
 		HTTPClient:   &http.Client{Transport: w.mcp.wire},
 		OAuthHandler: handler,
 	}, nil)
@@ -50,16 +50,16 @@ func TestMCPClientRegistersItself(t *testing.T) {
 	}
 }
 
-// A page of the MCP Inspector may call and read the challenge; any other page
-// may not.
+// A page of the MCP Inspector may call and read the challenge. A page of another
+// origin may not.
 func TestBrowsers(t *testing.T) {
 	t.Parallel()
-	house := openHouse(t).announcement()
+	target := startServers(t).announcement()
 	for origin, want := range map[string]int{
 		"http://localhost:6274": http.StatusUnauthorized,
 		"http://evil.example":   http.StatusForbidden,
 	} {
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, house.MCP, strings.NewReader("{}"))
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, target.MCP, strings.NewReader("{}"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -80,17 +80,16 @@ func TestBrowsers(t *testing.T) {
 	}
 }
 
-// A service that does not exist looks like one that is guarded, to whoever has
-// no token.
+// Without a token, a service that does not exist looks like one that is guarded.
 func TestUnknownService(t *testing.T) {
 	t.Parallel()
-	house := openHouse(t).announcement()
-	unknown := house.Connect + "/nothing.v1.NothingService/Get"
+	target := startServers(t).announcement()
+	unknown := target.Connect + "/nothing.v1.NothingService/Get"
 	refused := post(t, unknown, "")
 	if refused.status != http.StatusUnauthorized || !strings.HasPrefix(refused.challenge, "Bearer ") {
 		t.Errorf("without a token: %+v", refused)
 	}
-	token := clientToken(t, house, readStock, house.Connect)
+	token := clientToken(t, target, readStock, target.Connect)
 	if missing := post(t, unknown, token); missing.status != http.StatusNotFound {
 		t.Errorf("with a token: %+v", missing)
 	}

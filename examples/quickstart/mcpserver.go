@@ -11,16 +11,15 @@ import (
 	"github.com/drawbridge-rpc/drawbridge/examples/internal/mcptools"
 )
 
-// mcpPath is the path of the MCP endpoint below the origin. With the origin it
-// is a resource identifier, so it is exactly what clients use.
+// mcpPath is the path of the MCP endpoint below the origin. Together they are a
+// resource identifier, so it is exactly the path that clients use.
 const mcpPath = "/mcp"
 
-// newMCPEndpoint serves the services as tools. Every request has to meet the
-// rule of the endpoint, and a tool call that of the RPC that the tool stands for
-// besides.
+// newMCPEndpoint serves the services as tools. Every request has to meet the rule
+// of the endpoint, and a tool call also that of the RPC that the tool stands for.
 //
-// The endpoint is stateless, which revision 2026-07-28 of MCP needs and clients
-// of older revisions get along with.
+// The endpoint is stateless, as revision 2026-07-28 of MCP requires and clients of
+// older revisions accept.
 func newMCPEndpoint(bridge *httpbridge.Bridge, s *services, logger *slog.Logger) (http.Handler, error) {
 	guard, err := mcpbridge.New(mcpbridge.Config{
 		Bridge:  bridge,
@@ -32,5 +31,6 @@ func newMCPEndpoint(bridge *httpbridge.Bridge, s *services, logger *slog.Logger)
 	}
 	server := mcp.NewServer(&mcp.Implementation{Name: "drawbridge-quickstart", Version: "1.0.0"}, nil)
 	mcptools.Add(server, s.inventory, s.billing)
-	return guard.Handler(server, &mcp.StreamableHTTPOptions{Stateless: true, JSONResponse: true, Logger: logger}), nil
+	getServer := func(*http.Request) *mcp.Server { return server }
+	return guard.Handler(getServer, &mcp.StreamableHTTPOptions{Stateless: true, JSONResponse: true, Logger: logger}), nil
 }

@@ -17,12 +17,11 @@ import (
 	inventoryv1 "github.com/drawbridge-rpc/drawbridge/examples/proto/inventory/v1"
 )
 
-// redirectURL is where a native client would listen. The port is its own
-// choice; here the browser below hands the code over and nobody has to.
+// redirectURL is the address on which a native client would listen, at a port of
+// its choice. Here browse returns the code directly, so there is no listener.
 const redirectURL = "http://127.0.0.1:53682/callback"
 
-// mcpClient is the official client of the go-sdk, with the OAuth client that
-// comes with it.
+// mcpClient is the client of the official go-sdk, with its OAuth handler.
 type mcpClient struct {
 	wire    *tap
 	session *mcp.ClientSession
@@ -37,8 +36,8 @@ func (c *mcpClient) close() error {
 	return err
 }
 
-// connectMCP gives the client the URL of the endpoint and its client id, and
-// lets it go.
+// connectMCP connects the client, which knows the URL of the endpoint and its
+// client id.
 func (w *walker) connectMCP(ctx context.Context) error {
 	w.mcp.wire = newTap(false)
 	handler, err := auth.NewAuthorizationCodeHandler(&auth.AuthorizationCodeHandlerConfig{
@@ -52,7 +51,7 @@ func (w *walker) connectMCP(ctx context.Context) error {
 	}
 	client := mcp.NewClient(&mcp.Implementation{Name: "quickstart", Version: "1.0.0"}, nil)
 	session, err := client.Connect(ctx, &mcp.StreamableClientTransport{
-		Endpoint:             w.house.MCP,
+		Endpoint:             w.target.MCP,
 		HTTPClient:           &http.Client{Transport: w.mcp.wire},
 		OAuthHandler:         handler,
 		DisableStandaloneSSE: true,
@@ -64,9 +63,9 @@ func (w *walker) connectMCP(ctx context.Context) error {
 	w.mcp.session = session
 	w.got("revision %s of MCP", session.InitializeResult().ProtocolVersion)
 	w.space()
-	w.say(`All of it happened inside the client of the official go-sdk: refused, to the metadata
-		document, to the authorization server, through the browser with PKCE, to a token, and in. The
-		demonstration approves for its only user; a real server would have asked.`)
+	w.say(`All of this happened inside the client of the official go-sdk: the refusal, the metadata
+		document, the authorization server, the browser with PKCE, the token, and the session. The
+		demonstration consents for its only user; a real authorization server would have asked.`)
 	if err := inOrder(seen,
 		"POST "+mcpPath+" 401",
 		"GET /.well-known/oauth-protected-resource"+mcpPath+" 200",
@@ -81,7 +80,7 @@ func (w *walker) connectMCP(ctx context.Context) error {
 	return errors.Join(err, same("the scope", strings.Join(challenge.scopes, " "), readStock))
 }
 
-// callTool calls what the token is good for.
+// callTool calls a tool that the token allows.
 func (w *walker) callTool(ctx context.Context) error {
 	var out mcptools.ListItemsOutput
 	if _, err := w.tool(ctx, "list_items", map[string]any{"filter": "m8"}, &out); err != nil {
@@ -91,12 +90,12 @@ func (w *walker) callTool(ctx context.Context) error {
 		w.got("%-10s %4d  %s", item.SKU, item.Quantity, item.Name)
 	}
 	w.space()
-	w.say(`The tool calls the Go method of the service in this process. Whether the caller may was
-		decided on its token before, by the rule of ListItems. The token itself went nowhere.`)
+	w.say(`The tool calls the Go method of the service in this process. The rule of ListItems was applied
+		to the caller's token before. The token itself was not sent on.`)
 	return same("the number of items", len(out.Items), 3)
 }
 
-// stepUpMCP calls what the token is not good for, yet.
+// stepUpMCP calls a tool that the token does not allow yet.
 func (w *walker) stepUpMCP(ctx context.Context) error {
 	var out mcptools.AdjustStockOutput
 	seen, err := w.tool(ctx, "adjust_stock", map[string]any{"sku": "NUT-M8", "delta": 25}, &out)
@@ -105,20 +104,20 @@ func (w *walker) stepUpMCP(ctx context.Context) error {
 	}
 	w.got("%s: %d in stock", out.Item.SKU, out.Item.Quantity)
 	w.space()
-	w.say(`The refusal of one tool is a real HTTP 403 with insufficient_scope and not an error in a
-		result, which would have been a 200. That is why the client stepped up: it asked for
-		%s besides what it had, and called again.`, writeStock)
+	w.say(`The refusal of one tool is a real HTTP 403 with insufficient_scope, not an error in a result,
+		which would have been a 200. So the client stepped up: it asked for %s besides
+		the scopes it had, and called again.`, writeStock)
 	listed, err := w.inventory(w.http1, w.read).ListItems(ctx, &inventoryv1.ListItemsRequest{Filter: "nut"})
 	if err != nil {
 		return err
 	}
 	return errors.Join(
 		checkStepUp(seen),
-		same("the stock as the tool tells it", out.Item.Quantity, 425),
-		same("the stock as the RPC tells it", listed.GetItems()[0].GetQuantity(), 425))
+		same("the stock in the result of the tool", out.Item.Quantity, 425),
+		same("the stock in the response of the RPC", listed.GetItems()[0].GetQuantity(), 425))
 }
 
-// tool calls a tool, shows it, and returns what went over the wire.
+// tool calls a tool, prints the exchanges, and returns them.
 func (w *walker) tool(ctx context.Context, name string, args map[string]any, into any) ([]*exchange, error) {
 	encoded, err := json.Marshal(args)
 	if err != nil {
@@ -141,7 +140,7 @@ func (w *walker) tool(ctx context.Context, name string, args map[string]any, int
 	return seen, json.Unmarshal(structured, into)
 }
 
-// checkStepUp wants the whole way from the 403 to the answer.
+// checkStepUp checks the exchanges from the 403 to the response.
 func checkStepUp(seen []*exchange) error {
 	if err := inOrder(seen, "POST "+mcpPath+" 403", "GET /authorize 302", "POST /token 200", "POST "+mcpPath+" 200"); err != nil {
 		return err
@@ -152,8 +151,8 @@ func checkStepUp(seen []*exchange) error {
 		same("the scope", strings.Join(challenge.scopes, " "), writeStock))
 }
 
-// browse is the browser of the person who uses the client: it follows the
-// redirects of the authorization server until they lead to the client.
+// browse acts as the browser of the user: it follows the redirects of the
+// authorization server until they lead to the client.
 func (w *walker) browse(ctx context.Context, args *auth.AuthorizationArgs) (*auth.AuthorizationResult, error) {
 	browser := &http.Client{
 		Transport: w.mcp.wire,
@@ -175,7 +174,7 @@ func (w *walker) browse(ctx context.Context, args *auth.AuthorizationArgs) (*aut
 	defer resp.Body.Close()
 	location, err := resp.Location()
 	if err != nil {
-		return nil, fmt.Errorf("the authorization server answered %s without a redirect", resp.Status)
+		return nil, fmt.Errorf("the authorization server responded with %s and no redirect", resp.Status)
 	}
 	params := location.Query()
 	if code := params.Get("error"); code != "" {
@@ -184,7 +183,7 @@ func (w *walker) browse(ctx context.Context, args *auth.AuthorizationArgs) (*aut
 	return &auth.AuthorizationResult{Code: params.Get("code"), State: params.Get("state"), Iss: params.Get("iss")}, nil
 }
 
-// showMCP shows what the client sent on its own account, and returns it.
+// showMCP prints and returns the exchanges of the MCP client.
 func (w *walker) showMCP() []*exchange {
 	seen := w.mcp.wire.take()
 	for _, e := range seen {
@@ -204,8 +203,8 @@ func (w *walker) showMCP() []*exchange {
 	return seen
 }
 
-// inOrder fails unless the exchanges begin with the first of wants and hold the
-// others, in that order.
+// inOrder returns an error unless the exchanges begin with the first of wants and
+// contain the others, in that order.
 func inOrder(seen []*exchange, wants ...string) error {
 	var lines []string
 	for _, e := range seen {

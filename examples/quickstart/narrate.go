@@ -7,12 +7,12 @@ import (
 	"strings"
 )
 
-// width is the longest line of the narration, if what it shows allows: with a
-// URL in it, a line may be a little longer.
+// width is the length of the longest line of the narration. A line with a URL may
+// be longer.
 const width = 80
 
-// narrator tells the walk-through to a person: first what went over the wire,
-// then what it means.
+// narrator prints the walk-through: first what went over the wire, then what it
+// means.
 type narrator struct {
 	out   io.Writer
 	bold  string // how to begin and end a heading on this output
@@ -20,7 +20,7 @@ type narrator struct {
 	step  int
 }
 
-// newNarrator tells to out, with headings in bold if that is a terminal.
+// newNarrator prints to out, with headings in bold if that is a terminal.
 func newNarrator(out io.Writer) *narrator {
 	n := &narrator{out: out}
 	if isTerminal(out) {
@@ -44,21 +44,21 @@ func (n *narrator) heading(title string) {
 	fmt.Fprintf(n.out, "\n%s%2d. %s%s\n", n.bold, n.step, title, n.plain)
 }
 
-// say tells a sentence or two.
+// say prints a paragraph.
 func (n *narrator) say(format string, args ...any) {
 	for _, line := range wrap(strings.Fields(fmt.Sprintf(format, args...)), width-4) {
 		fmt.Fprintf(n.out, "    %s\n", line)
 	}
 }
 
-// sent shows what the client sent.
+// sent prints what the client sent.
 func (n *narrator) sent(format string, args ...any) { n.wire(">", fmt.Sprintf(format, args...)) }
 
-// got shows what came back.
+// got prints what came back.
 func (n *narrator) got(format string, args ...any) { n.wire("<", fmt.Sprintf(format, args...)) }
 
-// wire shows a line of a message, folded between parameters and then, if that
-// is not enough, between words.
+// wire prints a line of a message, folded between parameters and then, if that is
+// not enough, at spaces.
 func (n *narrator) wire(direction, line string) {
 	if len(line) > width-6 {
 		line = strings.ReplaceAll(line, `", `, "\",\n")
@@ -74,8 +74,7 @@ func (n *narrator) wire(direction, line string) {
 	}
 }
 
-// fold breaks a line that is longer than a screen is wide, and keeps its
-// indentation.
+// fold breaks a long line and keeps its indentation.
 func fold(line string) []string {
 	const longest = 92
 	if len(line) <= longest {
@@ -93,10 +92,10 @@ func fold(line string) []string {
 	return lines
 }
 
-// space separates what was shown from what is said about it.
+// space prints an empty line.
 func (n *narrator) space() { fmt.Fprintln(n.out) }
 
-// wrap fills lines of at most limit characters with words. A longer word gets a
+// wrap breaks text into lines of at most limit characters. A longer word gets a
 // line of its own.
 func wrap(words []string, limit int) []string {
 	var lines []string

@@ -11,7 +11,7 @@ const (
 	readBilling = "billing:read"
 )
 
-// The services that the policy speaks of.
+// The services of the policy.
 const (
 	healthService            = "grpc.health.v1.Health"
 	reflectionService        = "grpc.reflection.v1.ServerReflection"
@@ -20,12 +20,13 @@ const (
 	inventoryService = "inventory.v1.InventoryService"
 	billingService   = "billing.v1.BillingService"
 
-	// mcpService is no RPC service: it stands for the MCP endpoint.
+	// mcpService is the name of the MCP endpoint in the policy. It is not an RPC
+	// service.
 	mcpService = "quickstart.MCP"
 )
 
-// rules is what each RPC asks of its caller. What it does not mention is
-// denied, and a name that no descriptor knows is an error at the start.
+// rules is the policy: what each RPC requires of its caller. A procedure without a
+// rule is denied, and a name without a descriptor is an error at startup.
 func rules() policy.Policy {
 	public := policy.Rule{Public: true}
 	write := policy.Rule{Scopes: []string{writeStock}}
@@ -41,16 +42,16 @@ func rules() policy.Policy {
 			},
 			billingService: {Rule: policy.Rule{Scopes: []string{readBilling}}},
 
-			// To come in takes a scope that some tool asks for, no matter which:
-			// not every client keeps the scopes it had when it steps up. Whoever
-			// has no token is told to ask for the first.
-			mcpService: {Rule: policy.Rule{AnyScopes: []string{readStock, readBilling}}, Undescribed: true},
+			// Every request needs one of the scopes of the tools, because not every
+			// client keeps the scopes it had when it steps up. The challenge for a
+			// request without a token asks for the first.
+			mcpService: {Rule: policy.Rule{AnyScopes: []string{readStock, readBilling}}, NoDescriptor: true},
 
 			healthService:            {Rule: public},
 			reflectionService:        {Rule: public}, // so that grpcurl needs no files
 			reflectionServiceV1Alpha: {Rule: public},
 		},
-		// Who may change the stock may look at it.
+		// A caller that may change the stock may read it.
 		Implies: map[string][]string{writeStock: {readStock}},
 	}
 }

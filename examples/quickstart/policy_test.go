@@ -23,13 +23,13 @@ import (
 	inventoryv1 "github.com/drawbridge-rpc/drawbridge/examples/proto/inventory/v1"
 )
 
-// clientToken gets a token from the authorization server of a house.
-func clientToken(t *testing.T, house announcement, scope, resource string) string {
+// clientToken gets a token from the authorization server.
+func clientToken(t *testing.T, target announcement, scope, resource string) string {
 	t.Helper()
-	resp, err := http.PostForm(house.TokenEndpoint, url.Values{
+	resp, err := http.PostForm(target.TokenEndpoint, url.Values{
 		"grant_type":    {"client_credentials"},
-		"client_id":     {house.Clients[0].ID},
-		"client_secret": {house.Clients[0].Secret},
+		"client_id":     {target.Clients[0].ID},
+		"client_secret": {target.Clients[0].Secret},
 		"scope":         {scope},
 		"resource":      {resource},
 	})
@@ -47,17 +47,17 @@ func clientToken(t *testing.T, house announcement, scope, resource string) strin
 	return answer.AccessToken
 }
 
-// Each RPC asks for what the policy says, over both servers.
+// Each RPC requires what the policy says, on both servers.
 func TestPolicy(t *testing.T) {
 	t.Parallel()
-	house := openHouse(t).announcement()
+	target := startServers(t).announcement()
 	tokens := map[string]string{"none": ""}
 	for _, scope := range []string{readStock, writeStock, readBilling} {
-		tokens[scope] = clientToken(t, house, scope, house.Connect)
+		tokens[scope] = clientToken(t, target, scope, target.Connect)
 	}
 	servers := map[string]func(ctx context.Context, token, procedure string) codes.Code{
-		"connect-go": connectProbe(t, house),
-		"grpc-go":    grpcProbe(t, house),
+		"connect-go": connectProbe(t, target),
+		"grpc-go":    grpcProbe(t, target),
 	}
 	tests := []struct {
 		procedure string
@@ -91,8 +91,8 @@ func TestPolicy(t *testing.T) {
 	}
 }
 
-// The probes send one empty message and end the request. What the services
-// make of it counts as success: it got through.
+// The probes send one empty message and end the request. An error of the service
+// counts as a success, because the call was authorized.
 func letThrough(code codes.Code) codes.Code {
 	switch code {
 	case codes.InvalidArgument, codes.NotFound:
@@ -102,13 +102,13 @@ func letThrough(code codes.Code) codes.Code {
 	}
 }
 
-func connectProbe(t *testing.T, house announcement) func(context.Context, string, string) codes.Code {
+func connectProbe(t *testing.T, target announcement) func(context.Context, string, string) codes.Code {
 	t.Helper()
 	wire := newTap(true)
 	t.Cleanup(wire.close)
 	return func(ctx context.Context, token, procedure string) codes.Code {
 		client := connect.NewClient[emptypb.Empty, emptypb.Empty](
-			&http.Client{Transport: bearer{next: wire, token: token}}, house.Connect+procedure)
+			&http.Client{Transport: bearer{next: wire, token: token}}, target.Connect+procedure)
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
 		var err error
@@ -121,7 +121,7 @@ func connectProbe(t *testing.T, house announcement) func(context.Context, string
 			}
 		case inventoryv1.InventoryService_ImportItems_FullMethodName, inventoryv1.InventoryService_Reconcile_FullMethodName:
 			stream := client.CallBidiStream(ctx)
-			_ = stream.Send(&emptypb.Empty{}) // the answer says why
+			_ = stream.Send(&emptypb.Empty{}) // the response says why
 			_ = stream.CloseRequest()
 			_, err = stream.Receive()
 		default:
@@ -134,9 +134,9 @@ func connectProbe(t *testing.T, house announcement) func(context.Context, string
 	}
 }
 
-func grpcProbe(t *testing.T, house announcement) func(context.Context, string, string) codes.Code {
+func grpcProbe(t *testing.T, target announcement) func(context.Context, string, string) codes.Code {
 	t.Helper()
-	conn := dial(t, house)
+	conn := dial(t, target)
 	return func(ctx context.Context, token, procedure string) codes.Code {
 		if token != "" {
 			ctx = grpcmetadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+token)
@@ -147,15 +147,15 @@ func grpcProbe(t *testing.T, house announcement) func(context.Context, string, s
 		if err != nil {
 			return status.Code(err)
 		}
-		_ = stream.SendMsg(&emptypb.Empty{}) // the answer says why
+		_ = stream.SendMsg(&emptypb.Empty{}) // the response says why
 		_ = stream.CloseSend()
 		return letThrough(status.Code(stream.RecvMsg(&emptypb.Empty{})))
 	}
 }
 
-func dial(t *testing.T, house announcement) *grpc.ClientConn {
+func dial(t *testing.T, target announcement) *grpc.ClientConn {
 	t.Helper()
-	conn, err := grpc.NewClient(house.GRPC, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	conn, err := grpc.NewClient(target.GRPC, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -163,11 +163,11 @@ func dial(t *testing.T, house announcement) *grpc.ClientConn {
 	return conn
 }
 
-// grpcurl asks for the descriptors without a token, with whichever version of
-// the reflection service it knows.
+// grpcurl requests the descriptors without a token, with either version of the
+// reflection service.
 func TestReflectionIsPublic(t *testing.T) {
 	t.Parallel()
-	conn := dial(t, openHouse(t).announcement())
+	conn := dial(t, startServers(t).announcement())
 	v1, err := reflectionv1.NewServerReflectionClient(conn).ServerReflectionInfo(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -188,6 +188,6 @@ func TestReflectionIsPublic(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := v1alpha.Recv(); !errors.Is(err, io.EOF) {
-		t.Errorf("v1alpha: got %v, want the end of a stream that was let in", err)
+		t.Errorf("v1alpha: got %v, want the end of an authorized stream", err)
 	}
 }

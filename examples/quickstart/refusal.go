@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"connectrpc.com/connect"
-	"github.com/drawbridge-rpc/drawbridge/interceptor"
+	"github.com/drawbridge-rpc/drawbridge/challenge"
 	"github.com/drawbridge-rpc/drawbridge/interceptor/connectauth"
 	"github.com/drawbridge-rpc/drawbridge/interceptor/grpcauth"
 	"google.golang.org/grpc"
@@ -20,11 +20,11 @@ import (
 	inventoryv1 "github.com/drawbridge-rpc/drawbridge/examples/proto/inventory/v1"
 )
 
-// publicRPC asks both servers for their health.
+// publicRPC checks the health of both servers.
 func (w *walker) publicRPC(ctx context.Context) error {
 	check := connect.NewClient[healthv1.HealthCheckRequest, healthv1.HealthCheckResponse](
-		&http.Client{Transport: w.http1}, w.house.Connect+healthv1.Health_Check_FullMethodName,
-		connect.WithProtoJSON(), connect.WithAcceptCompression("gzip", nil, nil)) // to be readable
+		&http.Client{Transport: w.http1}, w.target.Connect+healthv1.Health_Check_FullMethodName,
+		connect.WithProtoJSON(), connect.WithAcceptCompression("gzip", nil, nil)) // so that the body is readable
 	overConnect, err := check.CallUnary(ctx, connect.NewRequest(&healthv1.HealthCheckRequest{}))
 	if err != nil {
 		return err
@@ -41,7 +41,7 @@ func (w *walker) publicRPC(ctx context.Context) error {
 	w.sent("gRPC %s", healthv1.Health_Check_FullMethodName)
 	w.got("OK, %s", overGRPC.GetStatus())
 	w.space()
-	w.say("The policy says that the health service is public. It has to say so: what no rule mentions is denied.")
+	w.say("The policy makes the health service public. A procedure without a rule is denied.")
 	return errors.Join(
 		same("the health over Connect", overConnect.Msg.GetStatus(), healthv1.HealthCheckResponse_SERVING),
 		same("the health over gRPC", overGRPC.GetStatus(), healthv1.HealthCheckResponse_SERVING),
@@ -58,8 +58,8 @@ func (w *walker) refusedConnect(ctx context.Context) error {
 	w.got("WWW-Authenticate: %s", header)
 	denial, shown := w.showRefusal(err)
 	w.space()
-	w.say(`Over Connect a unary refusal is a real 401, which any HTTP client understands. The same
-		challenge is in the error as a typed detail: gateways rewrite headers, the detail arrives.`)
+	w.say(`Over Connect a unary refusal is a real 401, which any HTTP client understands. The error has
+		the same challenge as a typed detail, because gateways may rewrite headers.`)
 	if shown != nil {
 		return shown
 	}
@@ -82,8 +82,8 @@ func (w *walker) refusedGRPC(ctx context.Context) error {
 	}
 	w.showDetail(denial)
 	w.space()
-	w.say(`A gRPC client knows no 401: HTTP says 200 and the status says "unauthenticated". It is the
-		other server, with another framework on another port, and the challenge is the same.`)
+	w.say(`In gRPC there is no 401: the HTTP status is 200 and the gRPC status is "unauthenticated". This
+		is the other server, with another framework on another port, and the challenge is the same.`)
 	return errors.Join(
 		w.sameChallenge(denial),
 		same("www-authenticate", strings.Join(leading.Get("www-authenticate"), " and "), w.challenge.header))
@@ -99,8 +99,8 @@ func (w *walker) refusedGRPCWeb(ctx context.Context) error {
 	w.got("WWW-Authenticate: %s", header)
 	denial, shown := w.showRefusal(err)
 	w.space()
-	w.say(`gRPC-Web is HTTP 200 too, with the status in the body. Nothing rewrites it to a 401: its
-		clients would report "unknown" and lose the reason.`)
+	w.say(`gRPC-Web is HTTP 200 too, with the status in the body. It is not rewritten to a 401, because
+		its clients would report "unknown" and lose the reason.`)
 	if shown != nil {
 		return shown
 	}
@@ -137,8 +137,8 @@ func (w *walker) refusedStreams(ctx context.Context) error {
 		w.showDetail(reconcile)
 	}
 	w.space()
-	w.say(`A stream is refused before its first message, not only a unary call. Reconcile changes the
-		stock, so its challenge asks for another scope.`)
+	w.say(`A stream is refused before its first message, as a unary call is. Reconcile changes the stock,
+		so its challenge asks for another scope.`)
 	if shown != nil || !ok {
 		return errors.Join(shown, err)
 	}
@@ -147,8 +147,8 @@ func (w *walker) refusedStreams(ctx context.Context) error {
 		same("the scopes of Reconcile", strings.Join(reconcile.Challenge.Scopes, " "), writeStock))
 }
 
-// showRefusal shows the error of a Connect client.
-func (w *walker) showRefusal(err error) (*interceptor.ChallengeError, error) {
+// showRefusal prints the error of a Connect client.
+func (w *walker) showRefusal(err error) (*challenge.DenialError, error) {
 	denial, ok := connectauth.FromError(err)
 	if !ok {
 		return nil, errNoChallenge(err)
@@ -158,8 +158,8 @@ func (w *walker) showRefusal(err error) (*interceptor.ChallengeError, error) {
 	return denial, nil
 }
 
-// errNoChallenge complains about a call that should have been refused. Its error
-// may be nil.
+// errNoChallenge returns the error of a step whose call should have been refused,
+// and ended with err, which may be nil.
 func errNoChallenge(err error) error {
 	if err == nil {
 		return errors.New("expected an error with a challenge, got a success")
@@ -167,12 +167,12 @@ func errNoChallenge(err error) error {
 	return fmt.Errorf("expected an error with a challenge, got %w", err)
 }
 
-func (w *walker) showDetail(denial *interceptor.ChallengeError) {
+func (w *walker) showDetail(denial *challenge.DenialError) {
 	c := denial.Challenge
 	lines := []string{"detail drawbridge.v1.Challenge:"}
 	for _, field := range [][2]string{
 		{"realm", c.Realm},
-		{"resource_metadata", c.ResourceMetadata},
+		{"resource_metadata", c.ResourceMetadataURL},
 		{"scopes", strings.Join(c.Scopes, " ")},
 		{"error", c.Error},
 		{"error_description", c.ErrorDescription},
@@ -184,10 +184,11 @@ func (w *walker) showDetail(denial *interceptor.ChallengeError) {
 	w.wire("<", strings.Join(lines, "\n"))
 }
 
-// sameChallenge fails unless a refusal asks for the same as the first one.
-func (w *walker) sameChallenge(denial *interceptor.ChallengeError) error {
+// sameChallenge returns an error unless a refusal has the challenge of the first
+// one.
+func (w *walker) sameChallenge(denial *challenge.DenialError) error {
 	return errors.Join(
-		same("the kind of refusal", denial.Kind, interceptor.KindNoCredentials),
+		same("the reason", denial.Reason, challenge.ReasonNoCredentials),
 		same("the challenge", denial.Challenge.Header(), w.challenge.header),
 		same("the scopes", slices.Equal(denial.Challenge.Scopes, w.challenge.scopes), true))
 }

@@ -9,32 +9,34 @@ import (
 	"github.com/drawbridge-rpc/drawbridge/examples/authserver"
 )
 
-// announcement says where everything is. It is what -serve prints.
+// announcement holds the addresses of the servers. It is the line that -serve
+// prints.
 type announcement struct {
-	// Issuer is the authorization server, a URL.
+	// Issuer is the issuer identifier of the authorization server, a URL.
 	Issuer string `json:"issuer"`
-	// TokenEndpoint is where it hands out tokens, a URL.
+	// TokenEndpoint is the URL of its token endpoint.
 	TokenEndpoint string `json:"token_endpoint"`
 	// Connect is the origin of the Connect server, and the resource identifier
-	// of every RPC, also of those over grpc-go.
+	// of every RPC, including those over grpc-go.
 	Connect string `json:"connect"`
 	// GRPC is the address of the grpc-go server, host:port.
 	GRPC string `json:"grpc"`
 	// MCP is the URL of the MCP endpoint, and its resource identifier.
 	MCP string `json:"mcp"`
-	// Clients may ask for tokens.
+	// Clients are the clients that may request tokens.
 	Clients []authserver.Client `json:"clients"`
 }
 
-// serve announces the house and waits for the end of ctx, or of a server.
-func serve(ctx context.Context, h *house, stdout io.Writer) error {
-	if err := json.NewEncoder(stdout).Encode(h.announcement()); err != nil {
+// serve announces the servers and waits for the end of ctx or the failure of a
+// server.
+func serve(ctx context.Context, s *servers, stdout io.Writer) error {
+	if err := json.NewEncoder(stdout).Encode(s.announcement()); err != nil {
 		return fmt.Errorf("announce: %w", err)
 	}
 	select {
 	case <-ctx.Done():
 		return nil
-	case err := <-h.failed:
+	case err := <-s.failed:
 		return err
 	}
 }

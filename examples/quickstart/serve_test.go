@@ -52,7 +52,7 @@ func startProcess(t *testing.T) *process {
 	return p
 }
 
-// end sends a signal and wants a clean exit, with nothing more on stdout.
+// end sends a signal and expects a clean exit, with no further output on stdout.
 func (p *process) end(t *testing.T, signal os.Signal) {
 	t.Helper()
 	if err := p.command.Process.Signal(signal); err != nil {
@@ -78,7 +78,7 @@ func decode(t *testing.T, from io.Reader, into any) {
 	}
 }
 
-// answer is what came back.
+// answer is an HTTP response.
 type answer struct {
 	status    int
 	challenge string
@@ -130,12 +130,12 @@ func TestServe(t *testing.T) {
 
 // callMCP calls a tool with the client of the go-sdk and a token that a service
 // got for itself.
-func callMCP(t *testing.T, house announcement) {
+func callMCP(t *testing.T, target announcement) {
 	t.Helper()
-	token := clientToken(t, house, writeStock+" "+readBilling, house.MCP)
+	token := clientToken(t, target, writeStock+" "+readBilling, target.MCP)
 	client := mcp.NewClient(&mcp.Implementation{Name: "test", Version: "1"}, nil)
 	session, err := client.Connect(t.Context(), &mcp.StreamableClientTransport{
-		Endpoint:   house.MCP,
+		Endpoint:   target.MCP,
 		HTTPClient: &http.Client{Transport: bearer{next: http.DefaultTransport, token: token}},
 	}, nil)
 	if err != nil {
@@ -163,14 +163,14 @@ func callMCP(t *testing.T, house announcement) {
 	}
 }
 
-// A stream that is open does not keep the house from closing.
+// An open stream does not keep the servers from shutting down.
 func TestServeEndsWithStreamsOpen(t *testing.T) {
 	t.Parallel()
 	p := startProcess(t)
 	token := clientToken(t, p.announcement, readStock, p.Connect)
 	wire := newTap(true)
 	t.Cleanup(wire.close)
-	w := walker{house: p.announcement}
+	w := walker{target: p.announcement}
 	stream, err := w.inventory(wire, token).WatchStock(t.Context(), &inventoryv1.WatchStockRequest{})
 	if err != nil {
 		t.Fatal(err)
@@ -181,10 +181,10 @@ func TestServeEndsWithStreamsOpen(t *testing.T) {
 	p.end(t, os.Interrupt)
 }
 
-// The announcement is what others build on: its names do not change.
+// Clients depend on the announcement, so its names do not change.
 func TestAnnouncement(t *testing.T) {
 	t.Parallel()
-	encoded, err := json.Marshal(openHouse(t).announcement())
+	encoded, err := json.Marshal(startServers(t).announcement())
 	if err != nil {
 		t.Fatal(err)
 	}

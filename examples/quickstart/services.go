@@ -8,8 +8,8 @@ import (
 	"github.com/drawbridge-rpc/drawbridge/examples/internal/inventory"
 )
 
-// services are the implementations behind the Connect server, the grpc-go
-// server and the MCP tools alike.
+// services are the implementations behind the Connect server, the grpc-go server
+// and the MCP tools.
 type services struct {
 	inventory *inventory.Service
 	billing   *billing.Service

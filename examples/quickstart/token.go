@@ -12,14 +12,14 @@ import (
 	"strings"
 )
 
-// tokenClaims is what the walk-through shows of an access token.
+// tokenClaims are the claims of an access token that the walk-through prints.
 type tokenClaims struct {
 	Subject  string   `json:"sub"`
 	Audience []string `json:"aud"`
 	Scope    string   `json:"scope"`
 }
 
-// getToken asks for a token with the scope of the challenge, for the resource of
+// getToken requests a token with the scope of the challenge, for the resource of
 // the metadata document.
 func (w *walker) getToken(ctx context.Context) error {
 	token, err := w.requestToken(ctx, w.challenge.scopes[0], w.metadata.Resource)
@@ -33,17 +33,17 @@ func (w *walker) getToken(ctx context.Context) error {
 	}
 	w.space()
 	w.say(`The parameter resource (RFC 8707) is the resource of the metadata document, and it became the
-		audience of the token: the token is good here and nowhere else. A client has no business in a
-		token; this one looked for you.`)
-	w.say(`Its type is %s. It should be at+jwt (RFC 9068), which is what the verifier insists on by
-		default, but package op of zitadel/oidc cannot write it. One option of this one issuer accepts it.`, kind)
+		audience of the token, which is valid for that resource alone. Clients must not rely on the
+		contents of a token; this one decodes it only to print it.`)
+	w.say(`Its type is %s. It should be at+jwt (RFC 9068), which the verifier requires by default, but
+		package op of zitadel/oidc cannot set it. An option of the verifier accepts it from this issuer.`, kind)
 	return errors.Join(
 		same("typ", kind, "JWT"),
-		same("aud", strings.Join(claims.Audience, " "), w.house.Connect),
+		same("aud", strings.Join(claims.Audience, " "), w.target.Connect),
 		same("scope", claims.Scope, readStock))
 }
 
-// requestToken gets a token with the client credentials grant and shows how.
+// requestToken gets a token with the client credentials grant, and prints how.
 func (w *walker) requestToken(ctx context.Context, scope, resource string) (string, error) {
 	form := url.Values{"grant_type": {"client_credentials"}, "scope": {scope}, "resource": {resource}}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.server.TokenEndpoint, strings.NewReader(form.Encode()))
@@ -72,7 +72,7 @@ func (w *walker) requestToken(ctx context.Context, scope, resource string) (stri
 	return answer.AccessToken, nil
 }
 
-// decodeToken reads a JWT without checking it, to show what is in it.
+// decodeToken decodes a JWT without verifying it, to print its claims.
 func decodeToken(token string) (kind string, claims tokenClaims, err error) {
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 {
@@ -93,7 +93,7 @@ func decodePart(part string, into any) error {
 	return json.Unmarshal(raw, into)
 }
 
-// shorten keeps tokens off the screen.
+// shorten abbreviates a token.
 func shorten(token string) string {
 	const kept = 12
 	if len(token) <= 2*kept {

@@ -10,18 +10,18 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 )
 
-// patience is how long one step may take. All of them together take a second
-// or two.
+// patience is how long one step may take. All of them together take a second or
+// two.
 const patience = 10 * time.Second
 
-// step is one stage of the walk-through. It shows something, and fails if what
-// it shows is not as it should be.
+// step is one step of the walk-through. It prints what happens, and fails if that
+// is not what it expects.
 type step struct {
 	name string
 	run  func(*walker, context.Context) error
 }
 
-// steps is the walk-through. Later steps use what earlier ones found out.
+// steps returns the walk-through. Later steps use the results of earlier ones.
 func steps() []step {
 	return []step{
 		{"a public RPC needs no token", (*walker).publicRPC},
@@ -36,17 +36,17 @@ func steps() []step {
 		{"the RPC with the token", (*walker).callWithToken},
 		{"another service with the same token", (*walker).otherService},
 		{"step-up", (*walker).stepUp},
-		{"another door with the same token", (*walker).otherDoor},
+		{"another resource with the same token", (*walker).otherResource},
 		{"an MCP client finds its way alone", (*walker).connectMCP},
 		{"the MCP client calls a tool", (*walker).callTool},
 		{"a tool that needs more", (*walker).stepUpMCP},
 	}
 }
 
-// walk goes through all steps, as a client that knows the addresses of the
-// house and nothing else.
-func walk(ctx context.Context, house announcement, n *narrator) error {
-	w, err := newWalker(house, n)
+// walk goes through all steps, as a client that knows the addresses of the servers
+// and nothing else.
+func walk(ctx context.Context, target announcement, n *narrator) error {
+	w, err := newWalker(target, n)
 	if err != nil {
 		return err
 	}
@@ -64,28 +64,28 @@ func walk(ctx context.Context, house announcement, n *narrator) error {
 	return w.close()
 }
 
-// walker is the client that walks, and what it has found out.
+// walker is the client of the walk-through, and what it has learned.
 type walker struct {
 	*narrator
 
-	house announcement
-	http1 *tap
-	http2 *tap
-	grpc  *grpc.ClientConn
+	target announcement
+	http1  *tap
+	http2  *tap
+	grpc   *grpc.ClientConn
 
-	challenge challenge // of step 2, the one to follow
+	challenge parsedChallenge // of step 2, the one to follow
 	metadata  metadata
 	server    serverMetadata
 	read      string // a token with inventory:read
 	mcp       mcpClient
 }
 
-func newWalker(house announcement, n *narrator) (*walker, error) {
-	conn, err := grpc.NewClient(house.GRPC, grpc.WithTransportCredentials(insecure.NewCredentials()))
+func newWalker(target announcement, n *narrator) (*walker, error) {
+	conn, err := grpc.NewClient(target.GRPC, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		return nil, err
 	}
-	return &walker{narrator: n, house: house, http1: newTap(false), http2: newTap(true), grpc: conn}, nil
+	return &walker{narrator: n, target: target, http1: newTap(false), http2: newTap(true), grpc: conn}, nil
 }
 
 func (w *walker) introduce() {
@@ -93,10 +93,10 @@ func (w *walker) introduce() {
 	w.say("This process runs, on loopback:")
 	w.space()
 	for _, line := range [][2]string{
-		{"authorization server", w.house.Issuer},
-		{"Connect server", w.house.Connect},
-		{"MCP endpoint", w.house.MCP},
-		{"grpc-go server", w.house.GRPC},
+		{"authorization server", w.target.Issuer},
+		{"Connect server", w.target.Connect},
+		{"MCP endpoint", w.target.MCP},
+		{"grpc-go server", w.target.GRPC},
 	} {
 		fmt.Fprintf(w.out, "    %-22s%s\n", line[0], line[1])
 	}
@@ -117,7 +117,7 @@ func (w *walker) close() error {
 	return errors.Join(w.mcp.close(), w.grpc.Close())
 }
 
-// same fails unless got is what was expected.
+// same returns an error unless got is want.
 func same[T comparable](what string, got, want T) error {
 	if got == want {
 		return nil

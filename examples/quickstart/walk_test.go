@@ -15,22 +15,22 @@ import (
 	"github.com/drawbridge-rpc/drawbridge/examples/proto/inventory/v1/inventoryv1connect"
 )
 
-// openHouse runs everything, quietly.
-func openHouse(t *testing.T) *house {
+// startServers runs all servers without a log.
+func startServers(t *testing.T) *servers {
 	t.Helper()
-	h, err := open(t.Context(), "127.0.0.1:0", slog.New(slog.DiscardHandler))
+	s, err := open(t.Context(), "127.0.0.1:0", slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := h.close(); err != nil {
+		if err := s.close(); err != nil {
 			t.Error(err)
 		}
 	})
-	return h
+	return s
 }
 
-// The walk-through notices a server that is not guarded, and says where.
+// The walk-through fails at the step that finds an unguarded server.
 func TestWalkStopsAtAnOpenDoor(t *testing.T) {
 	t.Parallel()
 	s := newServices()
@@ -40,22 +40,22 @@ func TestWalkStopsAtAnOpenDoor(t *testing.T) {
 	unguarded := httptest.NewServer(mux)
 	t.Cleanup(unguarded.Close)
 
-	house := openHouse(t).announcement()
-	house.Connect = unguarded.URL
-	err := walk(t.Context(), house, newNarrator(io.Discard))
+	target := startServers(t).announcement()
+	target.Connect = unguarded.URL
+	err := walk(t.Context(), target, newNarrator(io.Discard))
 	want := "step 2 (an RPC without a token, over Connect): expected an error with a challenge"
 	if err == nil || !strings.HasPrefix(err.Error(), want) {
 		t.Errorf("got %v, want %s", err, want)
 	}
 }
 
-// It notices a house that lies about where it is, too.
+// It also notices an origin that differs from the one that was announced.
 func TestWalkStopsAtAnotherResource(t *testing.T) {
 	t.Parallel()
-	house := openHouse(t).announcement()
-	house.Connect = strings.Replace(house.Connect, "127.0.0.1", "localhost", 1)
-	house.GRPC = openHouse(t).announcement().GRPC // of another house
-	err := walk(t.Context(), house, newNarrator(io.Discard))
+	target := startServers(t).announcement()
+	target.Connect = strings.Replace(target.Connect, "127.0.0.1", "localhost", 1)
+	target.GRPC = startServers(t).announcement().GRPC // of another process
+	err := walk(t.Context(), target, newNarrator(io.Discard))
 	if err == nil || !strings.HasPrefix(err.Error(), "step 3 (the same over gRPC): expected the challenge") {
 		t.Errorf("got %v, want a complaint about the challenge of step 3", err)
 	}

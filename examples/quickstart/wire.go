@@ -10,10 +10,10 @@ import (
 	"sync"
 )
 
-// maxShown bounds what is kept of a body.
+// maxShown is the number of bytes that are kept of a body.
 const maxShown = 64 << 10
 
-// exchange is one HTTP request and its answer, as they went over the wire.
+// exchange is an HTTP request and its response, as they went over the wire.
 type exchange struct {
 	method     string
 	url        *url.URL
@@ -21,18 +21,18 @@ type exchange struct {
 	protocol   string
 	status     int
 	header     http.Header
-	body       []byte // of JSON answers alone
+	body       []byte // of JSON responses alone
 }
 
-// request is the request line as a person reads it.
+// request returns the method and the path of the request.
 func (e *exchange) request() string { return e.method + " " + e.url.Path }
 
-// answer is the status line.
+// answer returns the status line.
 func (e *exchange) answer() string {
 	return fmt.Sprintf("%s %d %s", e.protocol, e.status, http.StatusText(e.status))
 }
 
-// tap is an HTTP transport that remembers what went through it.
+// tap is an HTTP transport that records its exchanges.
 type tap struct {
 	next http.RoundTripper
 
@@ -49,7 +49,7 @@ func newTap(http2 bool) *tap {
 	return &tap{next: &http.Transport{Protocols: &protocols}}
 }
 
-// RoundTrip sends a request and keeps what is worth showing.
+// RoundTrip sends a request and records the exchange.
 func (t *tap) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp, err := t.next.RoundTrip(req)
 	if err != nil {
@@ -79,7 +79,7 @@ func (t *tap) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// take returns what went through since the last call.
+// take returns the exchanges since the last call.
 func (t *tap) take() []*exchange {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -112,7 +112,7 @@ func (b bearer) RoundTrip(req *http.Request) (*http.Response, error) {
 	return b.next.RoundTrip(req)
 }
 
-// close lets go of the connections.
+// close closes idle connections.
 func (t *tap) close() {
 	if transport, ok := t.next.(*http.Transport); ok {
 		transport.CloseIdleConnections()

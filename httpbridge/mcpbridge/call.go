@@ -8,48 +8,61 @@ import (
 	"net/http"
 	"sync"
 
-	"github.com/drawbridge-rpc/drawbridge/interceptor"
-	"github.com/drawbridge-rpc/drawbridge/internal/recorder"
+	"github.com/drawbridge-rpc/drawbridge"
+	"github.com/drawbridge-rpc/drawbridge/challenge"
+	"github.com/drawbridge-rpc/drawbridge/internal/exchange"
 )
 
-// callHeader tells the middleware which HTTP request a message came with. In a
-// session, the context that go-sdk hands on is that of another request; the
-// header is the message's own. An inbound value is replaced, and nobody can
-// guess the one of another call.
+// callHeader names the HTTP request with which a message came. In a session, the
+// context that go-sdk hands on is that of another request; the header is the
+// message's own. An inbound value is replaced, and that of another call cannot
+// be guessed.
 const callHeader = "Drawbridge-Call"
 
 // call is an HTTP request while it is served.
 type call struct {
 	ctx      context.Context //nolint:containedctx // The request's own, and it ends with it.
-	request  interceptor.Request
-	recorder *recorder.Recorder
+	request  drawbridge.Request
+	exchange *exchange.Exchange
 
 	mu      sync.Mutex
 	allowed bool // a tool call was let through
-	denied  bool // a tool call was denied, and the HTTP answer says so
+	denied  bool // a tool call, or the whole request, was denied; the HTTP response says so
 }
 
 // settle decides about one tool call of the request. A batch has several, and
-// one HTTP answer: what the first one gets stands for it. After a denial nothing
-// else is run, for the client will send the batch again; and once something has
-// run, a denial is told in its own JSON-RPC answer alone.
-func (c *call) settle(decide func() (context.Context, error)) (context.Context, error) {
+// one HTTP response: the first decision stands for it. After a denial nothing
+// else is run, because the client will send the batch again; and once something
+// has run, a denial appears in its own JSON-RPC response alone.
+func (c *call) settle(decide func() (context.Context, *challenge.DenialError)) (context.Context, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.denied {
 		return nil, errors.New("another call of the batch was denied")
 	}
-	ctx, err := decide()
-	if err == nil {
+	ctx, denial := decide()
+	if denial == nil {
 		c.allowed = true
 		return ctx, nil
 	}
-	denial := interceptor.DenialOf(err)
 	if !c.allowed {
 		c.denied = true
-		c.recorder.Deny(denial, denial)
+		c.exchange.Denials.Deny(denial, denial)
 	}
 	return nil, denial
+}
+
+// fail denies the request as a whole, once: go-sdk asks for the server of a
+// request more than once.
+func (c *call) fail(refuse func() *challenge.DenialError) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.denied {
+		return
+	}
+	c.denied = true
+	denial := refuse()
+	c.exchange.Denials.Deny(denial, denial)
 }
 
 // calls finds the HTTP request of a message.
@@ -61,8 +74,8 @@ func (c *calls) begin(r *http.Request) (*http.Request, func()) {
 	id := rand.Text()
 	c.byID.Store(id, &call{
 		ctx:      r.Context(),
-		request:  interceptor.HTTPRequest("", r),
-		recorder: recorder.FromContext(r.Context()),
+		request:  drawbridge.HTTPRequest(r),
+		exchange: exchange.FromContext(r.Context()),
 	})
 	marked := r.WithContext(r.Context())
 	marked.Header = maps.Clone(r.Header)
@@ -71,7 +84,7 @@ func (c *calls) begin(r *http.Request) (*http.Request, func()) {
 }
 
 // of returns the request that a message came with, or nil if it is over or the
-// message did not come in through [Guard.Protect].
+// message did not come in through [Guard.Handler].
 func (c *calls) of(header http.Header) *call {
 	found, ok := c.byID.Load(header.Get(callHeader))
 	if !ok {

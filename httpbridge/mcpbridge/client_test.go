@@ -21,24 +21,24 @@ import (
 	"github.com/drawbridge-rpc/drawbridge/policy"
 )
 
-// authority stands in for the user and the authorization server: it grants what
-// a challenge asks for.
+// authority acts as the user and the authorization server: it grants every scope
+// that a challenge asks for.
 type authority struct {
 	e *endpoint
 
 	mu      sync.Mutex
 	granted []string
-	token   string
-	asked   []string // status and scopes of each challenge
+	raw     string   // the token
+	asked   []string // status, error and scopes of each challenge
 }
 
 func (a *authority) TokenSource(context.Context) (oauth2.TokenSource, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.token == "" {
+	if a.raw == "" {
 		return nil, nil //nolint:nilnil // go-sdk's way to say that there is no token yet.
 	}
-	return oauth2.StaticTokenSource(&oauth2.Token{AccessToken: a.token}), nil
+	return oauth2.StaticTokenSource(&oauth2.Token{AccessToken: a.raw}), nil
 }
 
 func (a *authority) Authorize(_ context.Context, _ *http.Request, res *http.Response) error {
@@ -56,12 +56,12 @@ func (a *authority) Authorize(_ context.Context, _ *http.Request, res *http.Resp
 			a.granted = append(a.granted, scope)
 		}
 	}
-	a.token = a.e.mint(strings.Join(a.granted, " "))
+	a.raw = a.e.mint(strings.Join(a.granted, " "))
 	return nil
 }
 
-// TestClientStepsUp: the client of go-sdk gets from nothing to each tool by
-// following challenges alone (MCP-2, MCP-3).
+// TestClientStepsUp: the client of go-sdk reaches each tool by following challenges
+// alone (MCP-2, MCP-3).
 func TestClientStepsUp(t *testing.T) {
 	t.Parallel()
 	eachMode(t, func(t *testing.T, m mode) {
@@ -88,8 +88,8 @@ func TestClientStepsUp(t *testing.T) {
 	})
 }
 
-// TestConcurrentCallers: messages of one session with different tokens are each
-// decided by their own.
+// TestConcurrentCallers: each message of a session is decided by the token that
+// it came with.
 func TestConcurrentCallers(t *testing.T) {
 	t.Parallel()
 	eachMode(t, func(t *testing.T, m mode) {
@@ -99,12 +99,12 @@ func TestConcurrentCallers(t *testing.T) {
 		var group sync.WaitGroup
 		for i := range 40 {
 			group.Go(func() {
-				token, status := weak, http.StatusForbidden
+				raw, status := weak, http.StatusForbidden
 				if i%2 == 0 {
-					token, status = strong, http.StatusOK
+					raw, status = strong, http.StatusOK
 				}
 				message := strings.Replace(callTool("alter"), `"id":7`, fmt.Sprintf(`"id":%d`, 100+i), 1)
-				if got := e.post(t, e.url, token, session, message); got.status != status {
+				if got := e.post(t, e.url, raw, session, message); got.status != status {
 					t.Errorf("%d: %+v, want %d", i, got, status)
 				}
 			})
@@ -116,23 +116,24 @@ func TestConcurrentCallers(t *testing.T) {
 	})
 }
 
-// TestBackendDenial: what a backend asks of a tool is told to the client of the
-// MCP server, also in a session, where go-sdk hands the context of another
-// request to the tool. It is told together with what the tool and the door ask,
-// or a client that forgets its scopes would never get through (MCP-4).
+// TestBackendDenial: the client of the MCP server gets the challenge of a backend
+// of the tool, also in a session, where the tool gets the context of another
+// request from go-sdk. The challenge includes the scopes of the tool and of the
+// endpoint, because some clients request the scopes of the last challenge alone
+// (MCP-4).
 func TestBackendDenial(t *testing.T) {
 	t.Parallel()
 	eachMode(t, func(t *testing.T, m mode) {
 		issuer := authtest.NewIssuer(t)
-		authorizer := newAuthorizer(t, issuer, policy.Rule{Scopes: []string{"door"}})
-		bridge, err := httpbridge.New(authorizer, httpbridge.Options{})
+		authorizer := newAuthorizer(t, issuer, policy.Rule{Scopes: []string{"enter"}})
+		bridge, err := httpbridge.New(httpbridge.Config{Authorizer: authorizer})
 		if err != nil {
 			t.Fatal(err)
 		}
 		backend := rpctest.DialGRPC(t,
 			rpctest.ServeGRPC(t, new(rpctest.Handlers).GRPCServer(grpcauth.ServerOptions(authorizer)...)),
-			grpcauth.DialOptions()...)
-		guard, err := mcpbridge.New(mcpbridge.Config{Bridge: bridge, Service: door, Tools: map[string]string{
+			grpcauth.RelayDialOptions()...)
+		guard, err := mcpbridge.New(mcpbridge.Config{Bridge: bridge, Service: service, Tools: map[string]string{
 			"relay": rpctest.Procedure(rpctest.GuardedService, rpctest.Server),
 		}})
 		if err != nil {
@@ -143,13 +144,20 @@ func TestBackendDenial(t *testing.T) {
 			message, err := rpctest.CallGRPC(ctx, backend, rpctest.GuardedService, rpctest.Client)
 			return &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: message}}}, nil, err
 		})
-		options := &mcp.StreamableHTTPOptions{Stateless: m.stateless, JSONResponse: m.json}
 		e := &endpoint{issuer: issuer}
-		e.url = rpctest.ServeHTTP(t, guard.Handler(server, options)) + "/mcp"
+		e.url = rpctest.ServeHTTP(t, guard.Handler(only(server), m.options())) + "/mcp"
 
-		session := e.open(t, m, e.mint("door tool"))
-		got := e.post(t, e.url, e.mint("door tool"), session, callTool("relay"))
-		if want := realm + `, scope="read write tool door"`; got.status != http.StatusUnauthorized || got.header.Get("Www-Authenticate") != want {
+		session := e.open(t, m, e.mint("enter tool"))
+		got := e.post(t, e.url, e.mint("enter tool"), session, callTool("relay"))
+		if m.events {
+			// The response began when the tool call was let through, so the
+			// denial is the error of the tool.
+			if got.status != http.StatusOK || !strings.Contains(got.body, "an access token is required") {
+				t.Errorf("%+v, want the denial in the result", got)
+			}
+			return
+		}
+		if want := realm + `, scope="read write tool enter"`; got.status != http.StatusUnauthorized || got.header.Get("Www-Authenticate") != want {
 			t.Errorf("%+v, want 401 %q", got, want)
 		}
 	})

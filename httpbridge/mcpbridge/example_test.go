@@ -10,16 +10,16 @@ import (
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
+	"github.com/drawbridge-rpc/drawbridge"
 	"github.com/drawbridge-rpc/drawbridge/authtest"
 	"github.com/drawbridge-rpc/drawbridge/httpbridge"
 	"github.com/drawbridge-rpc/drawbridge/httpbridge/mcpbridge"
-	"github.com/drawbridge-rpc/drawbridge/interceptor"
 	"github.com/drawbridge-rpc/drawbridge/policy"
 	"github.com/drawbridge-rpc/drawbridge/verifier"
 )
 
-// An MCP server whose only tool asks for a scope, and what a client without a
-// token gets to read.
+// An MCP server whose only tool requires a scope, and the challenge for a client
+// without a token.
 func Example() {
 	issuer := authtest.Start()
 	defer issuer.Close()
@@ -28,15 +28,15 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	authorizer, err := interceptor.New(interceptor.Config{
-		Resources: []interceptor.Resource{{
+	authorizer, err := drawbridge.New(drawbridge.Config{
+		Resources: []drawbridge.Resource{{
 			Identifier:           "https://api.example.com/mcp",
 			AuthorizationServers: []string{issuer.URL},
 		}},
 		Policy: policy.Policy{Services: map[string]policy.Service{
 			"inventory.v1.InventoryService": {
-				Rule:        policy.Rule{Scopes: []string{"inventory:read"}},
-				Undescribed: true, // this example links no generated code
+				Rule:         policy.Rule{Scopes: []string{"inventory:read"}},
+				NoDescriptor: true, // no generated code is linked
 			},
 		}},
 		Verifier: jwt,
@@ -46,7 +46,7 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	bridge, err := httpbridge.New(authorizer, httpbridge.Options{})
+	bridge, err := httpbridge.New(httpbridge.Config{Authorizer: authorizer})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -65,7 +65,7 @@ func Example() {
 	mcp.AddTool(server, &mcp.Tool{Name: "list_items", Description: "Lists what is in stock."}, listItems)
 	mux := http.NewServeMux()
 	mux.Handle("/.well-known/", bridge.Metadata())
-	mux.Handle("/mcp", guard.Handler(server, nil))
+	mux.Handle("/mcp", guard.Handler(func(*http.Request) *mcp.Server { return server }, nil))
 
 	req := httptest.NewRequest(http.MethodPost, "/mcp", strings.NewReader(
 		`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"list_items"}}`))

@@ -3,36 +3,36 @@
 // A [Guard] lets callers in by the rule of a service, and decides about each
 // tool call by the rule of the procedure that the tool stands for. The decision
 // is about the call as the MCP server parsed it, not as a second parser might
-// read it, and a denial is a real HTTP 401 or 403, which is what makes an MCP
-// client step up:
+// read it, and a denial is a real HTTP 401 or 403, which makes an MCP client step
+// up:
 //
 //	guard, err := mcpbridge.New(mcpbridge.Config{
 //		Bridge:  bridge,
 //		Service: "inventory.v1.InventoryService",
 //		Tools:   map[string]string{"list_items": "/inventory.v1.InventoryService/ListItems"},
 //	})
-//	mux.Handle("/mcp", guard.Handler(server, nil))
+//	mux.Handle("/mcp", guard.Handler(func(*http.Request) *mcp.Server { return server }, nil))
 package mcpbridge
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
-	"sync/atomic"
 
+	"github.com/drawbridge-rpc/drawbridge"
+	"github.com/drawbridge-rpc/drawbridge/fault"
 	"github.com/drawbridge-rpc/drawbridge/httpbridge"
 )
 
-// Config says what a [Guard] guards. [New] checks it, copies it, and reports
-// every fault at once.
+// Config configures a [Guard]. [New] checks all of it, copies what it needs, and
+// reports every fault at once.
 type Config struct {
-	// Bridge tells the denials. Required.
+	// Bridge writes the denials. Required.
 	Bridge *httpbridge.Bridge
 	// Service is the service whose rule every request to the endpoint has to
-	// meet, whatever it asks. Required, with a rule in the policy. It may be
+	// meet, whatever it asks for. Required, with a rule in the policy. It may be
 	// public: tool calls are then the only requests that need a token, sessions
-	// belong to nobody, and there are no streams to listen on.
+	// have no owner, and there are no streams to listen on.
 	Service string
 	// Tools maps the name of each tool to the procedure,
 	// "/pkg.Service/Method", whose rule decides about calling it. Each needs a
@@ -44,35 +44,44 @@ type Config struct {
 // several servers that share their tools.
 type Guard struct {
 	bridge  *httpbridge.Bridge
+	adapter drawbridge.Adapter
 	service string
 	tools   map[string]string
 	calls   calls
-
-	// middle is whether the middleware was asked for. Without it the guard would
-	// let callers in and decide about no tool call.
-	middle atomic.Bool
 }
 
-// New makes a Guard, or returns every fault of the configuration, joined.
+// New returns a Guard, or every fault of the configuration: its error joins
+// [*fault.Fault] values.
 func New(cfg Config) (*Guard, error) {
+	faults := fault.List{Within: "mcpbridge: "}
 	if cfg.Bridge == nil {
-		return nil, errors.New("mcpbridge: Bridge: is required")
-	}
-	authorizer := cfg.Bridge.Authorizer()
-	var faults []error
-	if !authorizer.HasServiceRule(cfg.Service) {
-		faults = append(faults, fmt.Errorf("mcpbridge: Service: %q has no rule in the policy, so nobody could come in", cfg.Service))
+		faults.Add("Bridge", "", "is required", "")
+	} else {
+		cfg.checkRules(&faults)
 	}
 	if len(cfg.Tools) == 0 {
-		faults = append(faults, errors.New("mcpbridge: Tools: is empty, so no tool could be called"))
+		faults.Add("Tools", "", "is empty, so no tool could be called", "")
 	}
-	for _, tool := range slices.Sorted(maps.Keys(cfg.Tools)) {
-		if !authorizer.HasRule(cfg.Tools[tool]) {
-			faults = append(faults, fmt.Errorf("mcpbridge: Tools[%q]: procedure %q has no rule in the policy, so nobody could call it", tool, cfg.Tools[tool]))
-		}
-	}
-	if err := errors.Join(faults...); err != nil {
+	if err := faults.Err(); err != nil {
 		return nil, err
 	}
-	return &Guard{bridge: cfg.Bridge, service: cfg.Service, tools: maps.Clone(cfg.Tools)}, nil
+	return &Guard{
+		bridge:  cfg.Bridge,
+		adapter: cfg.Bridge.Authorizer().Adapter(),
+		service: cfg.Service,
+		tools:   maps.Clone(cfg.Tools),
+	}, nil
+}
+
+// checkRules adds a fault for everything that has no rule in the policy.
+func (cfg *Config) checkRules(faults *fault.List) {
+	adapter := cfg.Bridge.Authorizer().Adapter()
+	if !adapter.HasServiceRule(cfg.Service) {
+		faults.Add("Service", cfg.Service, "has no rule in the policy, so every request would be denied", "")
+	}
+	for _, tool := range slices.Sorted(maps.Keys(cfg.Tools)) {
+		if !adapter.HasRule(cfg.Tools[tool]) {
+			faults.Add(fmt.Sprintf("Tools[%q]", tool), cfg.Tools[tool], "is a procedure without a rule in the policy, so every call would be denied", "")
+		}
+	}
 }

@@ -6,31 +6,35 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
+	"github.com/drawbridge-rpc/drawbridge"
 	"github.com/drawbridge-rpc/drawbridge/authtest"
+	"github.com/drawbridge-rpc/drawbridge/fault"
 	"github.com/drawbridge-rpc/drawbridge/httpbridge"
 	"github.com/drawbridge-rpc/drawbridge/httpbridge/mcpbridge"
-	"github.com/drawbridge-rpc/drawbridge/interceptor"
 	"github.com/drawbridge-rpc/drawbridge/internal/rpctest"
 	"github.com/drawbridge-rpc/drawbridge/policy"
+	"github.com/drawbridge-rpc/drawbridge/token"
 	"github.com/drawbridge-rpc/drawbridge/verifier"
 )
 
 const (
 	resource = "https://api.example.com/mcp"
-	door     = rpctest.GuardedService
-	realm    = `Bearer realm="` + door + `", resource_metadata="https://api.example.com/.well-known/oauth-protected-resource/mcp"`
+	service  = rpctest.GuardedService
+	realm    = `Bearer realm="` + service + `", resource_metadata="https://api.example.com/.well-known/oauth-protected-resource/mcp"`
 
-	unsaid = `"the access token lacks a scope that this operation needs"`
+	lacksScope = `"the access token lacks a scope that this operation needs"`
 )
 
-// mode is a way to run an MCP server.
+// mode is a configuration of an MCP endpoint.
 type mode struct {
 	name      string
 	stateless bool
@@ -46,13 +50,22 @@ var modes = []mode{
 	{name: "session SSE with an event store", events: true},
 }
 
+// options returns the options of an endpoint in this mode.
+func (m mode) options() *mcp.StreamableHTTPOptions {
+	options := &mcp.StreamableHTTPOptions{Stateless: m.stateless, JSONResponse: m.json}
+	if m.events {
+		options.EventStore = mcp.NewMemoryEventStore(nil)
+	}
+	return options
+}
+
 // endpoint is an MCP server behind a guard.
 type endpoint struct {
 	url    string
 	issuer *authtest.Issuer
 
 	mu     sync.Mutex
-	called []string // what tools did, and for whom
+	called []string // the tools that ran, and their callers
 }
 
 func (e *endpoint) calls() string {
@@ -63,16 +76,16 @@ func (e *endpoint) calls() string {
 	return called
 }
 
-func newAuthorizer(t *testing.T, issuer *authtest.Issuer, door policy.Rule) *interceptor.Authorizer {
+func newAuthorizer(t *testing.T, issuer *authtest.Issuer, rule policy.Rule) *drawbridge.Authorizer {
 	t.Helper()
 	jwt, err := verifier.NewJWT(verifier.JWTConfig{Issuer: issuer.URL, Claims: []string{"tenant"}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	authorizer, err := interceptor.New(interceptor.Config{
-		Resources: []interceptor.Resource{{Identifier: resource, AuthorizationServers: []string{issuer.URL}}},
+	authorizer, err := drawbridge.New(drawbridge.Config{
+		Resources: []drawbridge.Resource{{Identifier: resource, AuthorizationServers: []string{issuer.URL}}},
 		Policy: policy.Policy{Services: map[string]policy.Service{
-			rpctest.GuardedService: {Rule: door, Methods: map[string]policy.Rule{
+			rpctest.GuardedService: {Rule: rule, Methods: map[string]policy.Rule{
 				rpctest.Unary:  {Scopes: []string{"read"}},
 				rpctest.Client: {Scopes: []string{"read", "write"}},
 				rpctest.Server: {Scopes: []string{"tool"}},
@@ -88,11 +101,16 @@ func newAuthorizer(t *testing.T, issuer *authtest.Issuer, door policy.Rule) *int
 	return authorizer
 }
 
-func newEndpoint(t *testing.T, m mode, door policy.Rule) *endpoint {
+// only returns a getServer that always returns server.
+func only(server *mcp.Server) func(*http.Request) *mcp.Server {
+	return func(*http.Request) *mcp.Server { return server }
+}
+
+func newEndpoint(t *testing.T, m mode, rule policy.Rule) *endpoint {
 	t.Helper()
 	e := &endpoint{issuer: authtest.NewIssuer(t)}
-	authorizer := newAuthorizer(t, e.issuer, door)
-	bridge, err := httpbridge.New(authorizer, httpbridge.Options{})
+	authorizer := newAuthorizer(t, e.issuer, rule)
+	bridge, err := httpbridge.New(httpbridge.Config{Authorizer: authorizer})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,31 +123,25 @@ func newEndpoint(t *testing.T, m mode, door policy.Rule) *endpoint {
 		t.Fatal(err)
 	}
 	server := mcp.NewServer(&mcp.Implementation{Name: "test", Version: "1"}, nil)
-	server.AddReceivingMiddleware(guard.Middleware())
 	for _, name := range []string{"look", "alter", "open", "unlisted"} {
 		mcp.AddTool(server, &mcp.Tool{Name: name}, e.tool(name, authorizer))
 	}
-	options := &mcp.StreamableHTTPOptions{Stateless: m.stateless, JSONResponse: m.json}
-	if m.events {
-		options.EventStore = mcp.NewMemoryEventStore(nil)
-	}
-	handler := mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return server }, options)
 	mux := http.NewServeMux()
-	mux.Handle("/mcp", guard.Protect(handler))
-	mux.Handle("/unguarded", handler)
+	mux.Handle("/mcp", guard.Handler(only(server), m.options()))
+	mux.Handle("/unguarded", mcp.NewStreamableHTTPHandler(only(server), m.options()))
 	e.url = rpctest.ServeHTTP(t, mux) + "/mcp"
 	return e
 }
 
-// tool notes who called it: as go-sdk tells, as the context tells, and whether
-// that caller may alter things.
-func (e *endpoint) tool(name string, authorizer *interceptor.Authorizer) mcp.ToolHandlerFor[struct{}, any] {
+// tool records its caller, as go-sdk and as the context name it, and whether the
+// caller may call alter.
+func (e *endpoint) tool(name string, authorizer *drawbridge.Authorizer) mcp.ToolHandlerFor[struct{}, any] {
 	return func(ctx context.Context, req *mcp.CallToolRequest, _ struct{}) (*mcp.CallToolResult, any, error) {
-		who := "nobody"
+		who := "anonymous"
 		if info := req.Extra.TokenInfo; info != nil {
 			who = fmt.Sprintf("%v of %v", info.Extra["sub"], info.Extra["tenant"])
 		}
-		if info, ok := interceptor.TokenInfoFromContext(ctx); ok {
+		if info, ok := token.FromContext(ctx); ok {
 			who += " with " + strings.Join(info.Scopes, " ")
 		}
 		if authorizer.Check(ctx, rpctest.Procedure(rpctest.GuardedService, rpctest.Client)) == nil {
@@ -153,7 +165,7 @@ func (e *endpoint) mintFor(subject, scope string) string {
 	})
 }
 
-// reply is an HTTP answer.
+// reply is an HTTP response.
 type reply struct {
 	status  int
 	header  http.Header
@@ -162,12 +174,12 @@ type reply struct {
 }
 
 // post sends a JSON-RPC message as an MCP client would.
-func (e *endpoint) post(t *testing.T, url, token, session, message string) reply {
+func (e *endpoint) post(t *testing.T, url, raw, session, message string) reply {
 	t.Helper()
-	return e.postAs(t, "2025-11-25", url, token, session, message)
+	return e.postAs(t, "2025-11-25", url, raw, session, message, nil)
 }
 
-func (e *endpoint) postAs(t *testing.T, revision, url, token, session, message string) reply {
+func (e *endpoint) postAs(t *testing.T, revision, url, raw, session, message string, header http.Header) reply {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, strings.NewReader(message))
 	if err != nil {
@@ -176,10 +188,11 @@ func (e *endpoint) postAs(t *testing.T, revision, url, token, session, message s
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Accept", "application/json, text/event-stream")
 	req.Header.Set("Mcp-Protocol-Version", revision)
-	// The name under which a caller's own value must not count.
+	// The guard replaces a value of the caller.
 	req.Header.Set("Drawbridge-Call", "guess")
-	if token != "" {
-		req.Header.Set("Authorization", "Bearer "+token)
+	maps.Copy(req.Header, header)
+	if raw != "" {
+		req.Header.Set("Authorization", "Bearer "+raw)
 	}
 	if session != "" {
 		req.Header.Set("Mcp-Session-Id", session)
@@ -197,16 +210,16 @@ func (e *endpoint) postAs(t *testing.T, revision, url, token, session, message s
 }
 
 // open opens a session, or does nothing for a stateless server.
-func (e *endpoint) open(t *testing.T, m mode, token string) string {
+func (e *endpoint) open(t *testing.T, m mode, raw string) string {
 	t.Helper()
 	if m.stateless {
 		return ""
 	}
-	got := e.post(t, e.url, token, "", `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"t","version":"1"}}}`)
+	got := e.post(t, e.url, raw, "", `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"t","version":"1"}}}`)
 	if got.status != http.StatusOK || got.session == "" {
 		t.Fatalf("initialize: %+v", got)
 	}
-	if got := e.post(t, e.url, token, got.session, `{"jsonrpc":"2.0","method":"notifications/initialized"}`); got.status != http.StatusAccepted {
+	if got := e.post(t, e.url, raw, got.session, `{"jsonrpc":"2.0","method":"notifications/initialized"}`); got.status != http.StatusAccepted {
 		t.Fatalf("initialized: %+v", got)
 	}
 	return got.session
@@ -226,8 +239,8 @@ func eachMode(t *testing.T, test func(t *testing.T, m mode)) {
 	}
 }
 
-// TestToolCalls: a denial is a real HTTP answer with the scopes of the tool, in
-// every mode, and a session goes on after it (MCP-2, MCP-3, MCP-4).
+// TestToolCalls: a denial is an HTTP response with the scopes of the tool, in every
+// mode, and a session continues after it (MCP-2, MCP-3, MCP-4).
 func TestToolCalls(t *testing.T) {
 	t.Parallel()
 	eachMode(t, func(t *testing.T, m mode) {
@@ -246,12 +259,12 @@ func TestToolCalls(t *testing.T) {
 			{
 				"MCP-2 bad token", "look", "bad", http.StatusUnauthorized,
 				realm + `, error="invalid_token", error_description="the access token is malformed, expired, revoked or not from a trusted issuer"`,
-				`{"error":"invalid_token","error_description":"the access token is malformed, expired, revoked or not from a trusted issuer","server":"` + door + `"}`, "",
+				`{"error":"invalid_token","error_description":"the access token is malformed, expired, revoked or not from a trusted issuer","server":"` + service + `"}`, "",
 			},
 			{
 				"MCP-3 MCP-4 missing scopes", "alter", e.mint("read"), http.StatusForbidden,
-				realm + `, scope="read write", error="insufficient_scope", error_description=` + unsaid,
-				`{"error":"insufficient_scope","error_description":` + unsaid + `,"server":"` + door + `"}`, "",
+				realm + `, scope="read write", error="insufficient_scope", error_description=` + lacksScope,
+				`{"error":"insufficient_scope","error_description":` + lacksScope + `,"server":"` + service + `"}`, "",
 			},
 			{
 				"sufficient", "look", e.mint("read"), http.StatusOK,
@@ -287,8 +300,8 @@ func TestToolCalls(t *testing.T) {
 	})
 }
 
-// TestSessionOwner: a session id is no credential, and a session belongs to
-// (issuer, subject, client) (MCP-10).
+// TestSessionOwner: a session id is not a credential, and a session belongs to the
+// issuer, the subject and the client of the token that opened it (MCP-10).
 func TestSessionOwner(t *testing.T) {
 	t.Parallel()
 	for _, m := range modes {
@@ -319,7 +332,7 @@ func TestSessionOwner(t *testing.T) {
 	}
 }
 
-// TestStandaloneStream: the stream that a session listens on begins at once.
+// TestStandaloneStream: the stream of a session begins at once.
 func TestStandaloneStream(t *testing.T) {
 	t.Parallel()
 	for _, m := range modes {
@@ -350,8 +363,8 @@ func TestStandaloneStream(t *testing.T) {
 	}
 }
 
-// TestAmbiguousJSON: what is decided about is what runs, whatever a message does
-// to its keys (CVE-2026-27896).
+// TestAmbiguousJSON: the call that is decided is the call that runs, however the
+// keys of a message are repeated or written (CVE-2026-27896).
 func TestAmbiguousJSON(t *testing.T) {
 	t.Parallel()
 	messages := []string{
@@ -378,8 +391,8 @@ func TestAmbiguousJSON(t *testing.T) {
 	})
 }
 
-// TestPublicDoor: the endpoint is open, and each tool asks for itself.
-func TestPublicDoor(t *testing.T) {
+// TestPublicEndpoint: the rule of the endpoint is public, and each tool has its own.
+func TestPublicEndpoint(t *testing.T) {
 	t.Parallel()
 	eachMode(t, func(t *testing.T, m mode) {
 		e := newEndpoint(t, m, policy.Rule{Public: true})
@@ -390,11 +403,11 @@ func TestPublicDoor(t *testing.T) {
 			challenge         string
 			called            string
 		}{
-			{"public tool", "open", "", http.StatusOK, "", "open by nobody"},
+			{"public tool", "open", "", http.StatusOK, "", "open by anonymous"},
 			{"MCP-2 no token", "look", "", http.StatusUnauthorized, realm + `, scope="read"`, ""},
 			{"sufficient", "look", e.mint("read"), http.StatusOK, "", "look by ada of acme with read"},
-			{"MCP-3 missing scopes", "alter", e.mint("read"), http.StatusForbidden, realm + `, scope="read write", error="insufficient_scope", error_description=` + unsaid, ""},
-			{"nobody again", "open", "", http.StatusOK, "", "open by nobody"},
+			{"MCP-3 missing scopes", "alter", e.mint("read"), http.StatusForbidden, realm + `, scope="read write", error="insufficient_scope", error_description=` + lacksScope, ""},
+			{"anonymous again", "open", "", http.StatusOK, "", "open by anonymous"},
 		} {
 			got := e.post(t, e.url, row.token, session, callTool(row.tool))
 			if got.status != row.status || got.header.Get("Www-Authenticate") != row.challenge {
@@ -407,19 +420,21 @@ func TestPublicDoor(t *testing.T) {
 	})
 }
 
-// TestAroundTheGuard: the middleware alone lets no tool call in, whatever header
-// it comes with.
+// TestAroundTheGuard: the middleware denies every tool call that did not come in
+// through the guard, whatever its header fields.
 func TestAroundTheGuard(t *testing.T) {
 	t.Parallel()
 	e := newEndpoint(t, modes[0], policy.Rule{Public: true})
+	e.post(t, e.url, "", "", callTool("open")) // The server is given the middleware.
+	e.calls()
 	for _, tool := range []string{"open", "look", "alter", "unlisted"} {
 		got := e.post(t, strings.Replace(e.url, "/mcp", "/unguarded", 1), e.mint("read write"), "", callTool(tool))
-		var answer struct {
+		var response struct {
 			Error *struct {
 				Message string `json:"message"`
 			} `json:"error"`
 		}
-		if err := json.Unmarshal([]byte(got.body), &answer); err != nil || answer.Error == nil {
+		if err := json.Unmarshal([]byte(got.body), &response); err != nil || response.Error == nil {
 			t.Errorf("%s: %+v, want an error", tool, got)
 		}
 		if called := e.calls(); called != "" {
@@ -428,33 +443,51 @@ func TestAroundTheGuard(t *testing.T) {
 	}
 }
 
-// TestNewReportsEverything: a configuration with four mistakes reports four.
+// TestNewReportsEverything: every fault of a configuration is reported at once,
+// with its place and value (SEED-8).
 func TestNewReportsEverything(t *testing.T) {
 	t.Parallel()
-	if _, err := mcpbridge.New(mcpbridge.Config{}); err == nil {
-		t.Error("a zero Config passes")
-	}
-	bridge, err := httpbridge.New(newAuthorizer(t, authtest.NewIssuer(t), policy.Rule{}), httpbridge.Options{})
+	bridge, err := httpbridge.New(httpbridge.Config{Authorizer: newAuthorizer(t, authtest.NewIssuer(t), policy.Rule{})})
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = mcpbridge.New(mcpbridge.Config{Bridge: bridge, Service: rpctest.GuardedService, Tools: map[string]string{
-		"b": "drawbridge.test.v1.GuardedService/Unary",
-		"a": rpctest.Procedure(rpctest.NowhereService, rpctest.Unary),
-		"c": rpctest.Procedure(rpctest.GuardedService, rpctest.Unary),
-		"d": rpctest.Procedure(rpctest.GuardedService, "Unari"),
-	}})
-	if err == nil {
-		t.Fatal("four mistakes pass")
-	}
-	got := strings.Split(err.Error(), "\n")
-	want := []string{`Service: "drawbridge.test.v1.GuardedService"`, `Tools["a"]`, `Tools["b"]`, `Tools["d"]`}
-	if len(got) != len(want) {
-		t.Fatalf("%d faults: %v", len(got), got)
-	}
-	for i := range want {
-		if !strings.Contains(got[i], want[i]) {
-			t.Errorf("fault %d is %q, want %q in it", i, got[i], want[i])
-		}
+	const noService = "has no rule in the policy, so every request would be denied"
+	const noProcedure = "is a procedure without a rule in the policy, so every call would be denied"
+	for _, row := range []struct {
+		name string
+		cfg  mcpbridge.Config
+		want []fault.Fault
+	}{
+		{"the zero Config", mcpbridge.Config{}, []fault.Fault{
+			{Place: "mcpbridge: Bridge", Reason: "is required"},
+			{Place: "mcpbridge: Tools", Reason: "is empty, so no tool could be called"},
+		}},
+		{"nothing but a bridge", mcpbridge.Config{Bridge: bridge}, []fault.Fault{
+			{Place: "mcpbridge: Service", Reason: noService},
+			{Place: "mcpbridge: Tools", Reason: "is empty, so no tool could be called"},
+		}},
+		{"four faults", mcpbridge.Config{Bridge: bridge, Service: service, Tools: map[string]string{
+			"b": "drawbridge.test.v1.GuardedService/Unary",
+			"a": rpctest.Procedure(rpctest.NowhereService, rpctest.Unary),
+			"c": rpctest.Procedure(service, rpctest.Unary),
+			"d": rpctest.Procedure(service, "Unari"),
+		}}, []fault.Fault{
+			{Place: "mcpbridge: Service", Value: service, Reason: noService},
+			{Place: `mcpbridge: Tools["a"]`, Value: rpctest.Procedure(rpctest.NowhereService, rpctest.Unary), Reason: noProcedure},
+			{Place: `mcpbridge: Tools["b"]`, Value: "drawbridge.test.v1.GuardedService/Unary", Reason: noProcedure},
+			{Place: `mcpbridge: Tools["d"]`, Value: rpctest.Procedure(service, "Unari"), Reason: noProcedure},
+		}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			guard, err := mcpbridge.New(row.cfg)
+			var got []fault.Fault
+			for f := range fault.All(err) {
+				got = append(got, *f)
+			}
+			if guard != nil || !slices.Equal(got, row.want) {
+				t.Errorf("SEED-8: got %v, %v\nwant %v", guard, got, row.want)
+			}
+		})
 	}
 }

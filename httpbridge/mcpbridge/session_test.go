@@ -11,23 +11,24 @@ import (
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
+	"github.com/drawbridge-rpc/drawbridge"
 	"github.com/drawbridge-rpc/drawbridge/authtest"
 	"github.com/drawbridge-rpc/drawbridge/httpbridge"
 	"github.com/drawbridge-rpc/drawbridge/httpbridge/mcpbridge"
-	"github.com/drawbridge-rpc/drawbridge/interceptor"
 	"github.com/drawbridge-rpc/drawbridge/internal/rpctest"
 	"github.com/drawbridge-rpc/drawbridge/policy"
+	"github.com/drawbridge-rpc/drawbridge/token"
 )
 
 // newGuard returns a guard with one tool.
-func newGuard(t *testing.T, authorizer *interceptor.Authorizer) *mcpbridge.Guard {
+func newGuard(t *testing.T, authorizer *drawbridge.Authorizer) *mcpbridge.Guard {
 	t.Helper()
-	bridge, err := httpbridge.New(authorizer, httpbridge.Options{})
+	bridge, err := httpbridge.New(httpbridge.Config{Authorizer: authorizer})
 	if err != nil {
 		t.Fatal(err)
 	}
-	guard, err := mcpbridge.New(mcpbridge.Config{Bridge: bridge, Service: door, Tools: map[string]string{
-		"look": rpctest.Procedure(door, rpctest.Unary),
+	guard, err := mcpbridge.New(mcpbridge.Config{Bridge: bridge, Service: service, Tools: map[string]string{
+		"look": rpctest.Procedure(service, rpctest.Unary),
 	}})
 	if err != nil {
 		t.Fatal(err)
@@ -35,8 +36,9 @@ func newGuard(t *testing.T, authorizer *interceptor.Authorizer) *mcpbridge.Guard
 	return guard
 }
 
-// TestNotifications: a notification never runs as whoever opened the session
-// (MCP-10). Its request is over before it is handled, so it may run as nobody.
+// TestNotifications: a notification never runs as the caller who opened the
+// session (MCP-10). Its request may be over before it is handled; then it runs
+// without a caller.
 func TestNotifications(t *testing.T) {
 	t.Parallel()
 	issuer := authtest.NewIssuer(t)
@@ -44,7 +46,7 @@ func TestNotifications(t *testing.T) {
 	scopes := make(chan string)
 	server := mcp.NewServer(&mcp.Implementation{Name: "test", Version: "1"}, &mcp.ServerOptions{
 		ProgressNotificationHandler: func(ctx context.Context, _ *mcp.ProgressNotificationServerRequest) {
-			info, ok := interceptor.TokenInfoFromContext(ctx)
+			info, ok := token.FromContext(ctx)
 			if !ok {
 				scopes <- ""
 				return
@@ -53,7 +55,7 @@ func TestNotifications(t *testing.T) {
 		},
 	})
 	e := &endpoint{issuer: issuer}
-	e.url = rpctest.ServeHTTP(t, guard.Handler(server, nil)) + "/mcp"
+	e.url = rpctest.ServeHTTP(t, guard.Handler(only(server), nil)) + "/mcp"
 	session := e.open(t, modes[2], e.mint("admin"))
 	for range 200 {
 		if got := e.post(t, e.url, e.mint("read"), session, `{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":1,"progress":1}}`); got.status != http.StatusAccepted {
@@ -65,28 +67,15 @@ func TestNotifications(t *testing.T) {
 	}
 }
 
-// TestHalfAGuard: without the middleware nothing decides about tools, so nothing
-// is let in.
-func TestHalfAGuard(t *testing.T) {
-	t.Parallel()
-	guard := newGuard(t, newAuthorizer(t, authtest.NewIssuer(t), policy.Rule{Public: true}))
-	server := mcp.NewServer(&mcp.Implementation{Name: "test", Version: "1"}, nil)
-	e := &endpoint{issuer: authtest.NewIssuer(t)}
-	e.url = rpctest.ServeHTTP(t, guard.Protect(mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return server }, nil))) + "/mcp"
-	if got := e.post(t, e.url, "", "", callTool("look")); got.status != http.StatusInternalServerError {
-		t.Errorf("%+v, want 500", got)
-	}
-}
-
-// TestPublicSessions: nobody owns a session that was opened without a token, so
-// nobody gets its streams (MCP-10).
+// TestPublicSessions: a session that was opened without a token has no owner, so
+// its streams are not served (MCP-10).
 func TestPublicSessions(t *testing.T) {
 	t.Parallel()
 	e := newEndpoint(t, modes[4], policy.Rule{Public: true})
 	session := e.open(t, modes[4], "")
 	for _, method := range []string{http.MethodGet, http.MethodDelete, http.MethodPut} {
-		for _, token := range []string{"", e.mint("read write")} {
-			res := e.send(t, t.Context(), method, token, session)
+		for _, raw := range []string{"", e.mint("read write")} {
+			res := e.send(t, t.Context(), method, raw, session)
 			_ = res.Body.Close()
 			if res.StatusCode != http.StatusMethodNotAllowed || res.Header.Get("Allow") != http.MethodPost {
 				t.Errorf("MCP-10: %s: %d", method, res.StatusCode)
@@ -95,8 +84,8 @@ func TestPublicSessions(t *testing.T) {
 	}
 }
 
-// send sends a request without a body, and leaves that of the answer open.
-func (e *endpoint) send(t *testing.T, ctx context.Context, method, token, session string) *http.Response { //nolint:revive // The context is one more thing to vary.
+// send sends a request without a body, and leaves the body of the response open.
+func (e *endpoint) send(t *testing.T, ctx context.Context, method, raw, session string) *http.Response { //nolint:revive // The context varies from test to test.
 	t.Helper()
 	req, err := http.NewRequestWithContext(ctx, method, e.url, http.NoBody)
 	if err != nil {
@@ -104,8 +93,8 @@ func (e *endpoint) send(t *testing.T, ctx context.Context, method, token, sessio
 	}
 	req.Header.Set("Accept", "text/event-stream")
 	req.Header.Set("Mcp-Session-Id", session)
-	if token != "" {
-		req.Header.Set("Authorization", "Bearer "+token)
+	if raw != "" {
+		req.Header.Set("Authorization", "Bearer "+raw)
 	}
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
@@ -114,35 +103,28 @@ func (e *endpoint) send(t *testing.T, ctx context.Context, method, token, sessio
 	return res
 }
 
+// fadingIssuer is the issuer of the tokens of fake verifiers.
+const fadingIssuer = "https://issuer.example.com"
+
 // fading verifies any token for a short while.
 type fading struct{ lifetime time.Duration }
 
-func (f fading) VerifyToken(context.Context, string) (*interceptor.TokenInfo, error) {
-	return &interceptor.TokenInfo{
-		Issuer:   "https://issuer.example.com",
+func (f fading) VerifyToken(context.Context, string) (*token.Info, error) {
+	return &token.Info{
+		Issuer:   fadingIssuer,
 		Subject:  "ada",
 		Audience: []string{resource},
 		Expiry:   time.Now().Add(f.lifetime),
 	}, nil
 }
 
-// TestListeningEnds: a stream that listens ends when its token expires.
+// TestListeningEnds: the stream of a session ends when its token expires.
 func TestListeningEnds(t *testing.T) {
 	t.Parallel()
-	authorizer, err := interceptor.New(interceptor.Config{
-		Resources: []interceptor.Resource{{Identifier: resource, AuthorizationServers: []string{"https://issuer.example.com"}}},
-		Policy: policy.Policy{Services: map[string]policy.Service{
-			rpctest.GuardedService: {Rule: policy.Rule{Authenticated: true}},
-		}},
-		Verifier: fading{lifetime: 500 * time.Millisecond},
-		Logger:   slog.New(slog.DiscardHandler),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	authorizer := newSimpleAuthorizer(t, fading{lifetime: 500 * time.Millisecond}, policy.Rule{Authenticated: true}, slog.New(slog.DiscardHandler))
 	server := mcp.NewServer(&mcp.Implementation{Name: "test", Version: "1"}, nil)
 	e := &endpoint{}
-	e.url = rpctest.ServeHTTP(t, newGuard(t, authorizer).Handler(server, nil)) + "/mcp"
+	e.url = rpctest.ServeHTTP(t, newGuard(t, authorizer).Handler(only(server), nil)) + "/mcp"
 	session := e.open(t, modes[3], "any")
 	began := time.Now()
 	res := e.send(t, t.Context(), http.MethodGet, "any", session)
@@ -158,8 +140,8 @@ func TestListeningEnds(t *testing.T) {
 	}
 }
 
-// TestBatch: a batch has one HTTP answer. What ran is not answered with a 403,
-// after which the client would run it again.
+// TestBatch: a batch has one HTTP response. If one of its calls has run, the
+// response is not 403, because the client would run it again.
 func TestBatch(t *testing.T) {
 	t.Parallel()
 	look := `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"look","arguments":{}}}`
@@ -172,7 +154,7 @@ func TestBatch(t *testing.T) {
 			t.Run(m.name+", "+name, func(t *testing.T) {
 				t.Parallel()
 				e := newEndpoint(t, m, policy.Rule{Authenticated: true})
-				got := e.postAs(t, "2025-03-26", e.url, e.mint("read"), "", batch)
+				got := e.postAs(t, "2025-03-26", e.url, e.mint("read"), "", batch, nil)
 				ran := e.calls() != ""
 				if denied := got.status == http.StatusForbidden; denied == ran {
 					t.Errorf("status %d, and a tool ran: %v (%s)", got.status, ran, got.body)
@@ -182,8 +164,8 @@ func TestBatch(t *testing.T) {
 	}
 }
 
-// TestMiddlewareBeforeTheGuard: what runs before the guard may ask the client
-// something, whose answer cannot come before the question is sent.
+// TestMiddlewareBeforeTheGuard: middleware that runs before the guard may send a
+// request to the client, which has to go out before the decision.
 func TestMiddlewareBeforeTheGuard(t *testing.T) {
 	t.Parallel()
 	for _, m := range []mode{modes[3], modes[4]} {
@@ -194,11 +176,7 @@ func TestMiddlewareBeforeTheGuard(t *testing.T) {
 			mcp.AddTool(server, &mcp.Tool{Name: "look"}, func(context.Context, *mcp.CallToolRequest, struct{}) (*mcp.CallToolResult, any, error) {
 				return &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: "done"}}}, nil, nil
 			})
-			options := new(mcp.StreamableHTTPOptions)
-			if m.events {
-				options.EventStore = mcp.NewMemoryEventStore(nil)
-			}
-			handler := newGuard(t, newAuthorizer(t, issuer, policy.Rule{Authenticated: true})).Handler(server, options)
+			handler := newGuard(t, newAuthorizer(t, issuer, policy.Rule{Authenticated: true})).Handler(only(server), m.options())
 			server.AddReceivingMiddleware(func(next mcp.MethodHandler) mcp.MethodHandler {
 				return func(ctx context.Context, method string, req mcp.Request) (mcp.Result, error) {
 					if session, ok := req.GetSession().(*mcp.ServerSession); ok && method == "tools/call" {
@@ -211,7 +189,7 @@ func TestMiddlewareBeforeTheGuard(t *testing.T) {
 			})
 			e := &endpoint{issuer: issuer, url: rpctest.ServeHTTP(t, handler) + "/mcp"}
 			client := mcp.NewClient(&mcp.Implementation{Name: "test", Version: "1"}, nil)
-			session, err := client.Connect(t.Context(), &mcp.StreamableClientTransport{Endpoint: e.url, OAuthHandler: &authority{e: e, token: e.mint("read")}}, nil)
+			session, err := client.Connect(t.Context(), &mcp.StreamableClientTransport{Endpoint: e.url, OAuthHandler: &authority{e: e, raw: e.mint("read")}}, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -223,8 +201,8 @@ func TestMiddlewareBeforeTheGuard(t *testing.T) {
 	}
 }
 
-// TestSameIDAgain: a client that steps up sends its call again under the same id,
-// at once, and the server is done with the first one when it has answered.
+// TestSameIDAgain: a client that steps up sends its call again at once, under the
+// same id. The server has finished the first call when it responds.
 func TestSameIDAgain(t *testing.T) {
 	t.Parallel()
 	eachMode(t, func(t *testing.T, m mode) {
@@ -242,25 +220,15 @@ func TestSameIDAgain(t *testing.T) {
 	})
 }
 
-// TestUnlistedToolIsLogged: a tool that was forgotten shows in the log, whatever
-// length of name a caller makes up (SEED-1).
+// TestUnlistedToolIsLogged: a call of a tool without an entry is logged, with a
+// bounded length of its name (SEED-1).
 func TestUnlistedToolIsLogged(t *testing.T) {
 	t.Parallel()
 	var log strings.Builder
-	authorizer, err := interceptor.New(interceptor.Config{
-		Resources: []interceptor.Resource{{Identifier: resource, AuthorizationServers: []string{"https://issuer.example.com"}}},
-		Policy: policy.Policy{Services: map[string]policy.Service{
-			rpctest.GuardedService: {Rule: policy.Rule{Authenticated: true}},
-		}},
-		Verifier: fading{lifetime: time.Hour},
-		Logger:   slog.New(slog.NewTextHandler(&log, nil)),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	authorizer := newSimpleAuthorizer(t, fading{lifetime: time.Hour}, policy.Rule{Authenticated: true}, slog.New(slog.NewTextHandler(&log, nil)))
 	server := mcp.NewServer(&mcp.Implementation{Name: "test", Version: "1"}, nil)
 	e := &endpoint{}
-	e.url = rpctest.ServeHTTP(t, newGuard(t, authorizer).Handler(server, &mcp.StreamableHTTPOptions{Stateless: true, JSONResponse: true})) + "/mcp"
+	e.url = rpctest.ServeHTTP(t, newGuard(t, authorizer).Handler(only(server), statelessJSON())) + "/mcp"
 	e.post(t, e.url, "any", "", callTool("forgotten"))
 	if got := log.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got, `no entry for the tool \"forgotten\"`) || !strings.Contains(got, "status=404") {
 		t.Errorf("SEED-1: logged %q", got)
@@ -272,38 +240,28 @@ func TestUnlistedToolIsLogged(t *testing.T) {
 	}
 }
 
-// TestExpiresAtTheDoor: a token that expires just after it was verified is no
-// reason for go-sdk to answer a 401 without a challenge (R9110-11.d).
-func TestExpiresAtTheDoor(t *testing.T) {
+// TestExpiredInfo: go-sdk does not respond with a 401 without a challenge for a
+// token that expires just after it was verified (R9110-11.d).
+func TestExpiredInfo(t *testing.T) {
 	t.Parallel()
-	authorizer, err := interceptor.New(interceptor.Config{
-		Resources: []interceptor.Resource{{Identifier: resource, AuthorizationServers: []string{"https://issuer.example.com"}}},
-		Policy: policy.Policy{Services: map[string]policy.Service{
-			rpctest.GuardedService: {Rule: policy.Rule{Authenticated: true}},
-		}},
-		Verifier: fading{lifetime: -time.Minute},
-		Logger:   slog.New(slog.DiscardHandler),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	authorizer := newSimpleAuthorizer(t, fading{lifetime: -time.Minute}, policy.Rule{Authenticated: true}, slog.New(slog.DiscardHandler))
 	server := mcp.NewServer(&mcp.Implementation{Name: "test", Version: "1"}, nil)
 	e := &endpoint{}
-	e.url = rpctest.ServeHTTP(t, newGuard(t, authorizer).Handler(server, &mcp.StreamableHTTPOptions{Stateless: true, JSONResponse: true})) + "/mcp"
+	e.url = rpctest.ServeHTTP(t, newGuard(t, authorizer).Handler(only(server), statelessJSON())) + "/mcp"
 	got := e.post(t, e.url, "any", "", callTool("look"))
 	if got.status == http.StatusUnauthorized && got.header.Get("Www-Authenticate") == "" {
 		t.Errorf("R9110-11.d: %+v", got)
 	}
 }
 
-// TestAnsweredWhenDone: the answer to a denied call is not sent while the server
-// still has the call in flight, also where it had begun to write.
+// TestAnsweredWhenDone: the response to a denied call is not sent while the server
+// still has the call in flight, even if it had begun to write.
 func TestAnsweredWhenDone(t *testing.T) {
 	t.Parallel()
 	issuer := authtest.NewIssuer(t)
 	server := mcp.NewServer(&mcp.Implementation{Name: "test", Version: "1"}, nil)
 	handler := newGuard(t, newAuthorizer(t, issuer, policy.Rule{Authenticated: true})).
-		Handler(server, &mcp.StreamableHTTPOptions{EventStore: mcp.NewMemoryEventStore(nil)})
+		Handler(only(server), &mcp.StreamableHTTPOptions{EventStore: mcp.NewMemoryEventStore(nil)})
 	answered := make(chan struct{})
 	server.AddReceivingMiddleware(func(next mcp.MethodHandler) mcp.MethodHandler {
 		return func(ctx context.Context, method string, req mcp.Request) (mcp.Result, error) {
@@ -311,8 +269,8 @@ func TestAnsweredWhenDone(t *testing.T) {
 			if method == "tools/call" {
 				select {
 				case <-answered:
-					t.Error("the client was answered while its call was in flight")
-				case <-time.After(200 * time.Millisecond): // long enough for an answer on loopback
+					t.Error("the client got the response while its call was in flight")
+				case <-time.After(200 * time.Millisecond): // long enough for a response on loopback
 				}
 			}
 			return result, err

@@ -11,21 +11,22 @@ import (
 	"connectrpc.com/connect"
 	"google.golang.org/protobuf/proto"
 
-	"github.com/drawbridge-rpc/drawbridge/interceptor"
+	"github.com/drawbridge-rpc/drawbridge"
 	"github.com/drawbridge-rpc/drawbridge/interceptor/connectauth"
 	"github.com/drawbridge-rpc/drawbridge/internal/rpctest"
+	"github.com/drawbridge-rpc/drawbridge/token"
 )
 
 // knownToken is a verifier that has seen the token before.
-type knownToken struct{ info interceptor.TokenInfo }
+type knownToken struct{ info token.Info }
 
-func (v *knownToken) VerifyToken(context.Context, string) (*interceptor.TokenInfo, error) {
+func (v *knownToken) VerifyToken(context.Context, string) (*token.Info, error) {
 	return &v.info, nil
 }
 
 // serveOnce returns a function that sends one unary request to a handler,
 // without a network.
-func serveOnce(tb testing.TB, token string, options ...connect.HandlerOption) func() int {
+func serveOnce(tb testing.TB, raw string, options ...connect.HandlerOption) func() int {
 	tb.Helper()
 	procedure := rpctest.Procedure(rpctest.GuardedService, rpctest.Unary)
 	handler := connect.NewUnaryHandler(procedure,
@@ -39,8 +40,8 @@ func serveOnce(tb testing.TB, token string, options ...connect.HandlerOption) fu
 	return func() int {
 		req := httptest.NewRequest(http.MethodPost, procedure, bytes.NewReader(body))
 		req.Header.Set("Content-Type", "application/proto")
-		if token != "" {
-			req.Header["Authorization"] = []string{"Bearer " + token}
+		if raw != "" {
+			req.Header["Authorization"] = []string{"Bearer " + raw}
 		}
 		res := httptest.NewRecorder()
 		handler.ServeHTTP(res, req)
@@ -50,9 +51,9 @@ func serveOnce(tb testing.TB, token string, options ...connect.HandlerOption) fu
 
 func newKnown(tb testing.TB) *world {
 	tb.Helper()
-	return newWorld(tb, func(cfg *interceptor.Config) {
+	return newWorld(tb, func(cfg *drawbridge.Config) {
 		cfg.Logger = slog.New(slog.DiscardHandler)
-		cfg.Verifier = &knownToken{interceptor.TokenInfo{Subject: "ada", Audience: []string{resource}, Scopes: []string{rpctest.ScopeWrite}}}
+		cfg.Verifier = &knownToken{token.Info{Issuer: rpctest.Issuer, Subject: "ada", Audience: []string{resource}, Scopes: []string{rpctest.ScopeWrite}}}
 	})
 }
 
@@ -77,18 +78,90 @@ func BenchmarkUnaryDeniedByInterceptor(b *testing.B) {
 	benchmarkGuarded(b, http.StatusUnauthorized, "", guards[1])
 }
 
-func benchmarkGuarded(b *testing.B, want int, token string, guard guard) {
+func benchmarkGuarded(b *testing.B, want int, raw string, guard guard) {
 	b.Helper()
-	benchmark(b, want, token, guard.option(newKnown(b).Authorizer))
+	benchmark(b, want, raw, guard.option(newKnown(b).Authorizer))
 }
 
-func benchmark(b *testing.B, want int, token string, options ...connect.HandlerOption) {
+func benchmark(b *testing.B, want int, raw string, options ...connect.HandlerOption) {
 	b.Helper()
-	serve := serveOnce(b, token, options...)
+	serve := serveOnce(b, raw, options...)
 	b.ReportAllocs()
 	for b.Loop() {
 		if got := serve(); got != want {
 			b.Fatalf("got %d, want %d", got, want)
 		}
+	}
+}
+
+// keptWriter is a response writer that recycles its header, so that it costs no
+// allocation.
+type keptWriter struct {
+	header http.Header
+	status int
+}
+
+func (w *keptWriter) Header() http.Header            { return w.header }
+func (w *keptWriter) WriteHeader(status int)         { w.status = status }
+func (w *keptWriter) Write(data []byte) (int, error) { return len(data), nil }
+
+// guardCalls are requests to a guard that stands round a handler which does
+// nothing.
+var guardCalls = []struct {
+	name, contentType, token string
+	status                   int
+	allocations              float64 // at most
+}{
+	{"denied/connect", "application/proto", "", http.StatusUnauthorized, 0},
+	{"denied/connect-stream", "application/connect+proto", "", http.StatusOK, 0},
+	{"denied/grpc", "application/grpc", "", http.StatusOK, 0},
+	{"denied/grpc-web", "application/grpc-web", "", http.StatusOK, 0},
+	{"denied-bad-token", "application/proto", tokenBad, http.StatusUnauthorized, 10},
+	{"known", "application/proto", tokenGood, untouched, 2},
+}
+
+// guardCall returns a function that sends one request to a guard.
+func guardCall(tb testing.TB, contentType, raw string, status int) func() {
+	tb.Helper()
+	w := newKnown(tb)
+	if raw == tokenBad {
+		w = newWorld(tb, func(cfg *drawbridge.Config) { cfg.Logger = slog.New(slog.DiscardHandler) })
+	}
+	guarded := connectauth.Guard(w.Authorizer, http.HandlerFunc(teapot))
+	req := newHTTPRequest(tb, http.MethodPost, guardedUnary, "Content-Type", contentType)
+	if raw != "" {
+		req.Header.Set("Authorization", "Bearer "+raw)
+	}
+	writer := &keptWriter{header: make(http.Header)}
+	call := func() {
+		clear(writer.header)
+		guarded.ServeHTTP(writer, req)
+	}
+	if call(); writer.status != status {
+		tb.Fatalf("got %d, want %d", writer.status, status)
+	}
+	return call
+}
+
+// TestGuardAllocations: a refusal without credentials costs no allocation where
+// there is no log; a bad token costs what the verifier allocates and its cause.
+func TestGuardAllocations(t *testing.T) {
+	for _, row := range guardCalls {
+		call := guardCall(t, row.contentType, row.token, row.status)
+		if got := testing.AllocsPerRun(1000, call); got > row.allocations {
+			t.Errorf("%s: %.0f allocations, want %.0f", row.name, got, row.allocations)
+		}
+	}
+}
+
+func BenchmarkGuard(b *testing.B) {
+	for _, row := range guardCalls {
+		b.Run(row.name, func(b *testing.B) {
+			call := guardCall(b, row.contentType, row.token, row.status)
+			b.ReportAllocs()
+			for b.Loop() {
+				call()
+			}
+		})
 	}
 }

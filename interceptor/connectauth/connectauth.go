@@ -1,120 +1,134 @@
-// Package connectauth brings the decisions of an [interceptor.Authorizer] to
+// Package connectauth carries the decisions of a [drawbridge.Authorizer] to
 // connect-go servers, over Connect, gRPC and gRPC-Web, for unary calls and all
 // kinds of streams.
 //
-// [WithAuthorizer] is what a server wants: it decides before a message is read.
+// [Guard] stands around a whole mux and decides before a message is read; a
+// service that is added later is guarded too. [WithAuthorizer] is an option of
+// one handler, and [NewInterceptor] an interceptor. They may be combined: a call
+// is decided once.
 package connectauth
 
 import (
 	"context"
+	"crypto/tls"
 	"net/http"
 
 	"connectrpc.com/connect"
 
+	"github.com/drawbridge-rpc/drawbridge"
+	"github.com/drawbridge-rpc/drawbridge/challenge"
 	"github.com/drawbridge-rpc/drawbridge/interceptor"
-	"github.com/drawbridge-rpc/drawbridge/internal/recorder"
 )
 
-// WithAuthorizer guards a handler. Each call is authorised by its procedure as
-// soon as its headers are there, before a message is received or decoded, and
+// WithAuthorizer guards a handler. Each call is authorized by its procedure as
+// soon as its headers have arrived, before a message is received or decoded and
 // before any interceptor runs. A stream ends when the token that opened it
 // expires: with the next message in either direction.
 //
-// Interceptors do not see calls that are refused; the Authorizer logs them. What
-// is no call of the procedure at all, such as a wrong HTTP method or content
-// type, connect-go answers by itself before.
+// Interceptors do not see calls that are refused; the Authorizer logs them.
+// connect-go rejects requests with the wrong HTTP method or content type before
+// the gate runs.
 //
 // The path of the procedure selects the resource, also where the handler is
-// mounted below a prefix.
-func WithAuthorizer(a *interceptor.Authorizer) connect.HandlerOption {
+// mounted below a prefix, because the option sees neither the URL nor the state of
+// TLS. Below a [Guard] it is the path of the URL.
+func WithAuthorizer(a *drawbridge.Authorizer) connect.HandlerOption {
+	adapter := a.Adapter()
 	return connect.WithHandlerOptions(
-		connect.WithRequestGate(gate(a)),
-		connect.WithInterceptors(&expiry{authorizer: a}),
+		connect.WithRequestGate(gate(adapter)),
+		connect.WithInterceptors(&expiry{adapter: adapter}),
 	)
 }
 
 // gate decides on headers alone (connect.WithRequestGate). It cannot write
 // response headers, so the metadata of the error carries the copy of the
 // challenge where that reaches the client.
-func gate(a *interceptor.Authorizer) connect.RequestGateFunc {
+func gate(adapter drawbridge.Adapter) connect.RequestGateFunc {
 	return func(ctx context.Context, spec connect.Spec, peer connect.Peer, header http.Header) (context.Context, error) {
-		authorized, err := a.AuthorizeContext(ctx, requestOf(spec, peer, header))
-		if err == nil {
-			recorder.FromContext(ctx).Answers(spec.Procedure, nil)
-			return authorized, nil
+		req := requestOf(ctx, spec, peer, header)
+		authorized, denial := adapter.Authorize(ctx, &req)
+		interceptor.Answer(ctx, spec.Procedure, denial)
+		if denial != nil {
+			return nil, newErrorWithMeta(denial, peer.Protocol)
 		}
-		denial := interceptor.DenialOf(err)
-		recorder.FromContext(ctx).Answers(spec.Procedure, denial)
-		return nil, newErrorWithMeta(denial, peer.Protocol)
+		return authorized, nil
 	}
 }
 
-// NewInterceptor returns the same guard as an interceptor, for those who want
-// to place it behind others, such as one that logs refused calls too. The
-// message of a unary call has been decoded when it decides. Installed beside
-// [WithAuthorizer], it adds nothing and decides nothing twice.
-func NewInterceptor(a *interceptor.Authorizer) connect.Interceptor {
-	return &guard{expiry{authorizer: a}}
+// NewInterceptor returns the same guard as an interceptor, for servers that place
+// it behind others, such as one that logs refused calls too. The message of a
+// unary call has been decoded when it decides. Installed beside [WithAuthorizer],
+// it adds nothing and decides nothing twice.
+func NewInterceptor(a *drawbridge.Authorizer) connect.Interceptor {
+	return &guardInterceptor{expiry{adapter: a.Adapter()}}
 }
 
-type guard struct{ expiry }
+type guardInterceptor struct{ expiry }
 
-func (g *guard) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
-	return func(ctx context.Context, req connect.AnyRequest) (connect.AnyResponse, error) {
-		if req.Spec().IsClient {
-			return next(ctx, req)
+func (g *guardInterceptor) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
+	return func(ctx context.Context, call connect.AnyRequest) (connect.AnyResponse, error) {
+		if call.Spec().IsClient {
+			return next(ctx, call)
 		}
-		authorized, err := g.authorizer.AuthorizeContext(ctx, requestOf(req.Spec(), req.Peer(), req.Header()))
-		if err != nil {
-			refusal, denial := refuse(ctx, err, req.Spec().Procedure)
-			if info, ok := connect.CallInfoForHandlerContext(ctx); ok && denial.Kind.Challenges() {
-				info.ResponseHeader().Set(wwwAuthenticate, denial.Challenge.Header())
+		req := requestOf(ctx, call.Spec(), call.Peer(), call.Header())
+		authorized, denial := g.adapter.Authorize(ctx, &req)
+		interceptor.Answer(ctx, call.Spec().Procedure, denial)
+		if denial != nil {
+			if info, ok := connect.CallInfoForHandlerContext(ctx); ok {
+				setChallenge(info.ResponseHeader(), denial)
 			}
-			return nil, refusal
+			return nil, NewError(denial)
 		}
-		recorder.FromContext(ctx).Answers(req.Spec().Procedure, nil)
-		return next(authorized, req)
+		return next(authorized, call)
 	}
 }
 
-func (g *guard) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.StreamingHandlerFunc {
+func (g *guardInterceptor) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.StreamingHandlerFunc {
 	next = g.expiry.WrapStreamingHandler(next)
 	return func(ctx context.Context, conn connect.StreamingHandlerConn) error {
-		authorized, err := g.authorizer.AuthorizeContext(ctx, requestOf(conn.Spec(), conn.Peer(), conn.RequestHeader()))
-		if err != nil {
-			refusal, denial := refuse(ctx, err, conn.Spec().Procedure)
-			if denial.Kind.Challenges() {
-				conn.ResponseHeader().Set(wwwAuthenticate, denial.Challenge.Header())
-			}
-			return refusal
+		req := requestOf(ctx, conn.Spec(), conn.Peer(), conn.RequestHeader())
+		authorized, denial := g.adapter.Authorize(ctx, &req)
+		interceptor.Answer(ctx, conn.Spec().Procedure, denial)
+		if denial != nil {
+			setChallenge(conn.ResponseHeader(), denial)
+			return NewError(denial)
 		}
-		recorder.FromContext(ctx).Answers(conn.Spec().Procedure, nil)
 		return next(authorized, conn)
 	}
 }
 
-// requestOf reads what an Authorizer needs. connect-go puts the host among the
-// headers; it keeps the state of the connection to itself.
-func requestOf(spec connect.Spec, peer connect.Peer, header http.Header) interceptor.Request {
-	req := interceptor.Request{
-		Procedure:      spec.Procedure,
-		Authorization:  header["Authorization"],
-		QueryToken:     len(peer.Query) > 0 && peer.Query.Has("access_token"),
-		RemoteAddr:     peer.Addr,
-		Forwarded:      header["Forwarded"],
-		ForwardedHost:  header["X-Forwarded-Host"],
-		ForwardedProto: header["X-Forwarded-Proto"],
+func setChallenge(header http.Header, denial *challenge.DenialError) {
+	if denial.Reason.Challenges() {
+		header.Set(wwwAuthenticate, denial.Challenge.Header())
 	}
-	if host := header["Host"]; len(host) == 1 {
-		req.Host = host[0]
+}
+
+// requestOf returns the Request for a call, as connect-go passes it to a handler,
+// and with the URL if the guard has seen that it matters.
+func requestOf(ctx context.Context, spec connect.Spec, peer connect.Peer, header http.Header) drawbridge.Request {
+	req := drawbridge.Request{
+		Procedure:  spec.Procedure,
+		QueryToken: len(peer.Query) > 0 && peer.Query.Has("access_token"),
+		RemoteAddr: peer.Addr,
+		Transport:  transport(header),
+	}
+	if m, ok := ctx.Value(mountedKey{}).(*mounted); ok && m.procedure == spec.Procedure {
+		req.Path, req.RawPath = m.url.Path, m.url.RawPath
 	}
 	return req
 }
 
-// refuse turns a denial into an error of Connect, and tells the bridge that
-// this one is told already.
-func refuse(ctx context.Context, err error, procedure string) (*connect.Error, *interceptor.ChallengeError) {
-	denial := interceptor.DenialOf(err)
-	recorder.FromContext(ctx).Answers(procedure, denial)
-	return newError(denial), denial
+// transport is the header of a call as a [drawbridge.Transport]. connect-go puts
+// the host into it, and keeps the connection to itself.
+type transport http.Header
+
+func (t transport) Values(_ context.Context, name string) []string { return t[name] }
+
+func (t transport) Host(context.Context) string {
+	if host := t["Host"]; len(host) == 1 {
+		return host[0]
+	}
+	return ""
 }
+
+func (t transport) Connection(context.Context) (string, *tls.ConnectionState) { return "", nil }

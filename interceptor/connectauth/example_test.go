@@ -7,45 +7,133 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 
 	"connectrpc.com/connect"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
+	"github.com/drawbridge-rpc/drawbridge"
 	"github.com/drawbridge-rpc/drawbridge/authtest"
-	"github.com/drawbridge-rpc/drawbridge/interceptor"
+	"github.com/drawbridge-rpc/drawbridge/challenge"
 	"github.com/drawbridge-rpc/drawbridge/interceptor/connectauth"
 	"github.com/drawbridge-rpc/drawbridge/policy"
+	"github.com/drawbridge-rpc/drawbridge/token"
 	"github.com/drawbridge-rpc/drawbridge/verifier"
 )
 
-const getStock = "/inventory.v1.InventoryService/GetStock"
+const (
+	getStock    = "/inventory.v1.InventoryService/GetStock"
+	adjustStock = "/inventory.v1.InventoryService/AdjustStock"
+)
 
 // stock stands for the code of a service.
 func stock(ctx context.Context, req *connect.Request[wrapperspb.StringValue]) (*connect.Response[wrapperspb.StringValue], error) {
-	caller, _ := interceptor.TokenInfoFromContext(ctx)
+	caller, _ := token.FromContext(ctx)
 	return connect.NewResponse(wrapperspb.String("7 of " + req.Msg.GetValue() + " for " + caller.Subject)), nil
 }
 
-// newAuthorizer trusts an issuer and asks for a scope.
-func newAuthorizer(issuer string) (*interceptor.Authorizer, error) {
+// newAuthorizer trusts an issuer and requires scopes.
+func newAuthorizer(issuer string) (*drawbridge.Authorizer, error) {
 	jwt, err := verifier.NewJWT(verifier.JWTConfig{Issuer: issuer})
 	if err != nil {
 		return nil, err
 	}
-	return interceptor.New(interceptor.Config{
-		Resources: []interceptor.Resource{{
+	return drawbridge.New(drawbridge.Config{
+		Resources: []drawbridge.Resource{{
 			Identifier:           "https://api.example.com",
 			AuthorizationServers: []string{issuer},
 		}},
 		Policy: policy.Policy{Services: map[string]policy.Service{
 			"inventory.v1.InventoryService": {
-				Rule:        policy.Rule{Scopes: []string{"inventory:read"}},
-				Undescribed: true, // Generated code describes its services.
+				Rule:         policy.Rule{Scopes: []string{"inventory:read"}},
+				Methods:      map[string]policy.Rule{"AdjustStock": {Scopes: []string{"inventory:write"}}},
+				NoDescriptor: true, // Generated code describes its services.
 			},
 		}},
 		Verifier: jwt,
 		Logger:   slog.New(slog.DiscardHandler),
 	})
+}
+
+// A guard stands round a whole mux. The client of connect-go reads the challenge,
+// gets a token, and tries again.
+func ExampleGuard() {
+	issuer := authtest.Start() // an authorization server for tests
+	defer issuer.Close()
+	authorizer, err := newAuthorizer(issuer.URL)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+
+	mux := http.NewServeMux()
+	mux.Handle(getStock, connect.NewUnaryHandler(getStock, stock))
+	server := httptest.NewServer(connectauth.Guard(authorizer, mux))
+	defer server.Close()
+
+	client := connect.NewClient[wrapperspb.StringValue, wrapperspb.StringValue](server.Client(), server.URL+getStock)
+	req := connect.NewRequest(wrapperspb.String("bolts"))
+	_, err = client.CallUnary(context.Background(), req)
+	fmt.Println(err)
+	denial, ok := connectauth.FromError(err)
+	if !ok {
+		return
+	}
+	fmt.Println(denial.Challenge.Header())
+
+	req.Header().Set("Authorization", "Bearer "+issuer.Mint(authtest.Token{
+		Subject:  "ada",
+		Audience: []string{"https://api.example.com"},
+		Scope:    strings.Join(denial.Challenge.Scopes, " "),
+	}))
+	res, err := client.CallUnary(context.Background(), req)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(res.Msg.GetValue())
+	// Output:
+	// unauthenticated: an access token is required
+	// Bearer realm="inventory.v1.InventoryService", resource_metadata="https://api.example.com/.well-known/oauth-protected-resource", scope="inventory:read"
+	// 7 of bolts for ada
+}
+
+// A handler that acts for its caller in the same process checks a further
+// procedure, and returns the denial as its own error.
+func ExampleNewError() {
+	issuer := authtest.Start()
+	defer issuer.Close()
+	authorizer, err := newAuthorizer(issuer.URL)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+
+	reorder := func(ctx context.Context, req *connect.Request[wrapperspb.StringValue]) (*connect.Response[wrapperspb.StringValue], error) {
+		if err := authorizer.Check(ctx, adjustStock); err != nil {
+			return nil, connectauth.NewError(challenge.DenialOf(err))
+		}
+		return connect.NewResponse(req.Msg), nil
+	}
+	mux := http.NewServeMux()
+	mux.Handle(getStock, connect.NewUnaryHandler(getStock, reorder))
+	server := httptest.NewServer(connectauth.Guard(authorizer, mux))
+	defer server.Close()
+
+	client := connect.NewClient[wrapperspb.StringValue, wrapperspb.StringValue](server.Client(), server.URL+getStock)
+	req := connect.NewRequest(wrapperspb.String("bolts"))
+	req.Header().Set("Authorization", "Bearer "+issuer.Mint(authtest.Token{
+		Audience: []string{"https://api.example.com"},
+		Scope:    "inventory:read",
+	}))
+	_, err = client.CallUnary(context.Background(), req)
+	fmt.Println(err)
+	if denial, ok := connectauth.FromError(err); ok {
+		fmt.Println("get a token with", denial.Challenge.Scopes)
+	}
+	// Output:
+	// permission_denied: the access token lacks a scope that this operation needs
+	// get a token with [inventory:write inventory:read]
 }
 
 func ExampleWithAuthorizer() {
@@ -88,7 +176,7 @@ func ExampleWithAuthorizer() {
 	// 7 of bolts for ada
 }
 
-// An interceptor that stands further out, such as one that counts, can tell
+// An interceptor that stands further out, such as one that counts, distinguishes
 // denials from failures.
 func ExampleNewInterceptor() {
 	issuer := authtest.Start()
@@ -102,8 +190,8 @@ func ExampleNewInterceptor() {
 	count := connect.UnaryInterceptorFunc(func(next connect.UnaryFunc) connect.UnaryFunc {
 		return func(ctx context.Context, req connect.AnyRequest) (connect.AnyResponse, error) {
 			res, err := next(ctx, req)
-			if denial, ok := errors.AsType[*interceptor.ChallengeError](err); ok {
-				fmt.Println("denied:", denial.Kind)
+			if denial, ok := errors.AsType[*challenge.DenialError](err); ok {
+				fmt.Println("denied:", denial.Reason)
 			}
 			return res, err
 		}
@@ -139,7 +227,7 @@ func ExampleFromError() {
 	_, err = client.CallUnary(context.Background(), connect.NewRequest(wrapperspb.String("bolts")))
 	if denial, ok := connectauth.FromError(err); ok {
 		fmt.Println("get a token with", denial.Challenge.Scopes)
-		fmt.Println("see", denial.Challenge.ResourceMetadata)
+		fmt.Println("see", denial.Challenge.ResourceMetadataURL)
 	}
 	// Output:
 	// get a token with [inventory:read]

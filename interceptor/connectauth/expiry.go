@@ -2,17 +2,17 @@ package connectauth
 
 import (
 	"context"
-	"sync"
-	"time"
+	"sync/atomic"
 
 	"connectrpc.com/connect"
 
+	"github.com/drawbridge-rpc/drawbridge"
 	"github.com/drawbridge-rpc/drawbridge/interceptor"
 )
 
 // expiry ends streams that outlive the token they were opened with. It leaves
 // unary calls alone.
-type expiry struct{ authorizer *interceptor.Authorizer }
+type expiry struct{ adapter drawbridge.Adapter }
 
 func (*expiry) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc { return next }
 
@@ -22,16 +22,22 @@ func (*expiry) WrapStreamingClient(next connect.StreamingClientFunc) connect.Str
 
 func (e *expiry) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.StreamingHandlerFunc {
 	return func(ctx context.Context, conn connect.StreamingHandlerConn) error {
-		info, ok := interceptor.TokenInfoFromContext(ctx)
-		if _, wrapped := conn.(*expiringConn); wrapped || !ok || info.Expiry.IsZero() {
+		caller := e.adapter.Caller(ctx)
+		if _, wrapped := conn.(*expiringConn); wrapped || caller.Expiry().IsZero() {
 			return next(ctx, conn)
 		}
-		return next(ctx, &expiringConn{
-			StreamingHandlerConn: conn,
-			ctx:                  ctx,
-			authorizer:           e.authorizer,
-			expiry:               info.Expiry,
-		})
+		expiring := &expiringConn{StreamingHandlerConn: conn, expiry: expiryOf(ctx, caller)}
+		if expiring.expiry == nil {
+			expiring.expiry = new(interceptor.Expiry)
+			expiring.expiry.Start(ctx, caller, conn.Spec().Procedure)
+		}
+		err := next(ctx, expiring)
+		if refusal := expiring.refusal.Load(); err == nil && refusal != nil {
+			// The handler has ignored that a message was refused. To the client,
+			// the stream must not look complete.
+			return refusal
+		}
+		return err
 	}
 }
 
@@ -39,11 +45,8 @@ func (e *expiry) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect
 type expiringConn struct {
 	connect.StreamingHandlerConn
 
-	ctx        context.Context //nolint:containedctx // The stream's own, and it ends with it.
-	authorizer *interceptor.Authorizer
-	expiry     time.Time
-	expired    sync.Once
-	refusal    *connect.Error // set when expired is done
+	expiry  *interceptor.Expiry
+	refusal atomic.Pointer[connect.Error]
 }
 
 // Receive waits for the message first: the token may expire meanwhile.
@@ -62,12 +65,13 @@ func (c *expiringConn) Send(message any) error {
 }
 
 func (c *expiringConn) check() error {
-	if time.Now().Before(c.expiry) {
+	denial := c.expiry.Check()
+	if denial == nil {
 		return nil
 	}
-	c.expired.Do(func() {
-		denial := interceptor.DenialOf(c.authorizer.Expired(c.ctx, c.Spec().Procedure))
-		c.refusal = newErrorWithMeta(denial, c.Peer().Protocol)
-	})
-	return c.refusal
+	if refusal := c.refusal.Load(); refusal != nil {
+		return refusal
+	}
+	c.refusal.CompareAndSwap(nil, newErrorWithMeta(denial, c.Peer().Protocol))
+	return c.refusal.Load()
 }

@@ -11,26 +11,27 @@ import (
 
 	"connectrpc.com/connect"
 
-	"github.com/drawbridge-rpc/drawbridge/interceptor"
+	"github.com/drawbridge-rpc/drawbridge/challenge"
 	"github.com/drawbridge-rpc/drawbridge/interceptor/connectauth"
 	"github.com/drawbridge-rpc/drawbridge/internal/rpctest"
+	"github.com/drawbridge-rpc/drawbridge/token"
 )
 
-// bidi is what a handler does with a stream.
+// bidi is the code of a handler.
 type bidi = func(context.Context, *connect.BidiStream[rpctest.Message, rpctest.Message]) error
 
 // serveBidi serves a stream, and returns its client.
-func serveBidi(t *testing.T, handler bidi, server connect.HandlerOption, client connect.ClientOption) *connect.Client[rpctest.Message, rpctest.Message] {
+func serveBidi(t *testing.T, w *world, guard guard, handler bidi, client connect.ClientOption) *connect.Client[rpctest.Message, rpctest.Message] {
 	t.Helper()
 	procedure := rpctest.Procedure(rpctest.GuardedService, rpctest.Bidi)
 	mux := http.NewServeMux()
-	mux.Handle(procedure, connect.NewBidiStreamHandler(procedure, handler, server))
-	return connect.NewClient[rpctest.Message, rpctest.Message](rpctest.H2C(t), rpctest.ServeHTTP(t, mux)+procedure, client)
+	mux.Handle(procedure, connect.NewBidiStreamHandler(procedure, handler, guard.option(w.Authorizer)))
+	return connect.NewClient[rpctest.Message, rpctest.Message](rpctest.H2C(t), rpctest.ServeHTTP(t, guard.wrap(w.Authorizer, mux))+procedure, client)
 }
 
 // untilExpiry waits until the token of the call has expired.
 func untilExpiry(ctx context.Context) {
-	info, _ := interceptor.TokenInfoFromContext(ctx)
+	info, _ := token.FromContext(ctx)
 	expired, cancel := context.WithDeadline(ctx, info.Expiry)
 	defer cancel()
 	<-expired.Done()
@@ -69,7 +70,7 @@ func TestStreamOutlivesToken(t *testing.T) {
 				for _, over := range protocols {
 					w := newWorld(t)
 					w.Verifier.Lifetime = row.lifetime
-					stream := serveBidi(t, row.handler, guard.option(w.Authorizer), over.option).CallBidiStream(t.Context())
+					stream := serveBidi(t, w, guard, row.handler, over.option).CallBidiStream(t.Context())
 					stream.RequestHeader().Set("Authorization", "Bearer "+tokenGood)
 					if err := stream.Send(&rpctest.Message{Value: "hello"}); err != nil && !errors.Is(err, io.EOF) {
 						t.Fatal(err)
@@ -101,14 +102,14 @@ func TestMessageAfterExpiry(t *testing.T) {
 				w := newWorld(t)
 				w.Verifier.Lifetime = 200 * time.Millisecond
 				opened, delivered := make(chan context.Context, 1), make(chan string, 1)
-				stream := serveBidi(t, func(ctx context.Context, stream *connect.BidiStream[rpctest.Message, rpctest.Message]) error {
+				stream := serveBidi(t, w, guard, func(ctx context.Context, stream *connect.BidiStream[rpctest.Message, rpctest.Message]) error {
 					opened <- ctx
 					message, err := stream.Receive() // It waits while the token expires.
 					if err == nil {
 						delivered <- message.GetValue()
 					}
 					return err
-				}, guard.option(w.Authorizer), over.option).CallBidiStream(t.Context())
+				}, over.option).CallBidiStream(t.Context())
 				stream.RequestHeader().Set("Authorization", "Bearer "+tokenGood)
 				if err := stream.Send(nil); err != nil {
 					t.Fatal(err)
@@ -129,17 +130,17 @@ func TestMessageAfterExpiry(t *testing.T) {
 	}
 }
 
-// TestExpiryIsLoggedOnce: a handler that goes on hoping gets the same answer
-// again and again, and the log one record (SEED-1).
+// TestExpiryIsLoggedOnce: a handler that keeps trying gets the same error each
+// time, and the log gets one record (SEED-1).
 func TestExpiryIsLoggedOnce(t *testing.T) {
 	t.Parallel()
 	for _, guard := range guards {
 		for _, over := range protocols {
 			w := newWorld(t)
 			w.Verifier.Lifetime = -time.Second
-			stream := serveBidi(t, func(_ context.Context, stream *connect.BidiStream[rpctest.Message, rpctest.Message]) error {
-				var hoping sync.WaitGroup
-				hoping.Go(func() {
+			stream := serveBidi(t, w, guard, func(_ context.Context, stream *connect.BidiStream[rpctest.Message, rpctest.Message]) error {
+				var trying sync.WaitGroup
+				trying.Go(func() {
 					for range 100 {
 						if err := stream.Send(&rpctest.Message{}); err == nil {
 							t.Error("R9068-4.b: sent")
@@ -148,12 +149,12 @@ func TestExpiryIsLoggedOnce(t *testing.T) {
 				})
 				_, err := stream.Receive()
 				_, again := stream.Receive()
-				hoping.Wait()
+				trying.Wait()
 				if err == nil || again == nil {
 					t.Error("R9068-4.b: received")
 				}
 				return err
-			}, guard.option(w.Authorizer), over.option).CallBidiStream(t.Context())
+			}, over.option).CallBidiStream(t.Context())
 			stream.RequestHeader().Set("Authorization", "Bearer "+tokenGood)
 			_ = stream.Send(&rpctest.Message{})
 			_ = stream.Send(&rpctest.Message{})
@@ -186,17 +187,18 @@ const expiredHeader = challengeHeader + `, error="invalid_token", error_descript
 func checkExpired(t *testing.T, err error) {
 	t.Helper()
 	denial, ok := connectauth.FromError(err)
-	if !ok || denial.Kind != interceptor.KindInvalidToken || connect.CodeOf(err) != connect.CodeUnauthenticated {
-		t.Fatalf("got %v", err)
+	if !ok || denial.Reason != challenge.ReasonInvalidToken || connect.CodeOf(err) != connect.CodeUnauthenticated {
+		t.Errorf("got %v", err)
+		return
 	}
-	challenge := denial.Challenge
-	if challenge.Error != "invalid_token" || challenge.Realm != rpctest.GuardedService || challenge.ResourceMetadata != metadataURL {
-		t.Errorf("SEED-3: got %+v", challenge)
+	got := denial.Challenge
+	if got.Error != "invalid_token" || got.Realm != rpctest.GuardedService || got.ResourceMetadataURL != metadataURL {
+		t.Errorf("SEED-3: got %+v", got)
 	}
 }
 
-// TestStreamWithinToken: until the token expires, and where nobody knows when
-// that is, streams are left alone.
+// TestStreamWithinToken: a stream whose token has not expired, or does not expire,
+// is not changed.
 func TestStreamWithinToken(t *testing.T) {
 	t.Parallel()
 	for _, lifetime := range []time.Duration{0, time.Hour} {
@@ -205,7 +207,7 @@ func TestStreamWithinToken(t *testing.T) {
 				t.Parallel()
 				w := newWorld(t)
 				w.Verifier.Lifetime = lifetime
-				server := rpctest.ServeHTTP(t, w.Handlers.ConnectMux(guard.option(w.Authorizer)))
+				server := guard.serve(t, w)
 				each(t, func(t *testing.T, over protocol, method string) {
 					if got := call(t, server, rpctest.GuardedService, method, tokenGood, over.option); got.message != "hello from ada" {
 						t.Errorf("got %+v", got)
@@ -217,7 +219,7 @@ func TestStreamWithinToken(t *testing.T) {
 }
 
 // TestUnaryWithinToken: a unary call that was let in is finished, even if the
-// token expires meanwhile: it was good when it was asked for.
+// token expires meanwhile: it was valid when the call was decided.
 func TestUnaryWithinToken(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -13,7 +13,7 @@ import (
 	"connectrpc.com/connect"
 	"google.golang.org/protobuf/proto"
 
-	"github.com/drawbridge-rpc/drawbridge/interceptor"
+	"github.com/drawbridge-rpc/drawbridge"
 	"github.com/drawbridge-rpc/drawbridge/interceptor/connectauth"
 	"github.com/drawbridge-rpc/drawbridge/internal/rpctest"
 )
@@ -32,27 +32,20 @@ func (c *countingCodec) Unmarshal(data []byte, message any) error {
 	return proto.Unmarshal(data, message.(proto.Message))
 }
 
-// TestBeforeTheBody: the gate decides on headers alone. A body that is no
-// message, that is too large or that never comes makes no difference to a caller
-// who is not let in (RPC-1).
+// TestBeforeTheBody: the gate decides on headers alone. A body that is
+// malformed, too large, or never sent makes no difference to a caller that is
+// refused (RPC-1).
 func TestBeforeTheBody(t *testing.T) {
 	t.Parallel()
-	for _, row := range []struct {
-		name string
-		body func() io.Reader
-	}{
-		{"no message at all", func() io.Reader { return strings.NewReader("\xff\xff\xff\xff\xff\xff\xff\xff") }},
-		{"larger than the limit", func() io.Reader { return strings.NewReader(strings.Repeat("\x00", 1<<20)) }},
-		{"nothing, and no end either", func() io.Reader { r, _ := io.Pipe(); return r }},
-	} {
-		t.Run(row.name, func(t *testing.T) {
+	for name := range bodies() {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
 			codec := new(countingCodec)
 			mux := w.Handlers.ConnectMux(connectauth.WithAuthorizer(w.Authorizer), connect.WithCodec(codec), connect.WithReadMaxBytes(1024))
 			server := rpctest.ServeHTTP(t, mux)
 			each(t, func(t *testing.T, over protocol, method string) {
-				if got, _ := post(t, server, over, method, row.body(), nil); got != "unauthenticated" {
+				if got, _ := post(t, server, over, method, bodies()[name], nil); got != "unauthenticated" {
 					t.Errorf("RPC-1: got %q", got)
 				}
 				if n := codec.decoded.Load(); n != 0 || w.Handlers.Ran() != 0 {
@@ -60,6 +53,19 @@ func TestBeforeTheBody(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// bodies are those of requests that make no difference to a caller that is
+// refused.
+func bodies() map[string]io.Reader {
+	endless, _ := io.Pipe()
+	return map[string]io.Reader{
+		"no message at all":        strings.NewReader("\xff\xff\xff\xff\xff\xff\xff\xff"),
+		"larger than the limit":    strings.NewReader(strings.Repeat("\x00", 1<<20)),
+		"of 256 KiB":               strings.NewReader(strings.Repeat("\x00", 256<<10)),
+		"nothing, and no end":      endless,
+		"an end, and nothing else": http.NoBody,
 	}
 }
 
@@ -171,8 +177,8 @@ func TestQueryToken(t *testing.T) {
 	}
 }
 
-// TestOtherOptions: what else the user installs works as before, and runs for
-// those alone who were let in.
+// TestOtherOptions: further options of a handler work as before, and run only for
+// calls that were let in.
 func TestOtherOptions(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -213,7 +219,7 @@ func TestOtherOptions(t *testing.T) {
 	}
 }
 
-// TestRuleOfAnotherMethod: each handler of a mux is judged by its own procedure
+// TestRuleOfAnotherMethod: the rule of its own procedure applies to each handler
 // (RPC-6).
 func TestRuleOfAnotherMethod(t *testing.T) {
 	t.Parallel()
@@ -234,9 +240,9 @@ func TestRuleOfAnotherMethod(t *testing.T) {
 func TestHostOfTheCall(t *testing.T) {
 	t.Parallel()
 	const alias = "https://alias.example.com"
-	w := newWorld(t, func(cfg *interceptor.Config) { cfg.Resources[0].Aliases = []string{alias} })
+	w := newWorld(t, func(cfg *drawbridge.Config) { cfg.Resources[0].Aliases = []string{alias} })
 	for _, guard := range guards {
-		server := rpctest.ServeHTTP(t, w.Handlers.ConnectMux(guard.option(w.Authorizer)))
+		server := guard.serve(t, w)
 		for host, base := range map[string]string{"alias.example.com": alias, "api.example.com": resource, "evil.example.com": resource} {
 			t.Run(guard.name+"/"+host, func(t *testing.T) {
 				t.Parallel()

@@ -10,8 +10,10 @@ import (
 
 	"connectrpc.com/connect"
 
-	"github.com/drawbridge-rpc/drawbridge/interceptor"
+	"github.com/drawbridge-rpc/drawbridge"
+	"github.com/drawbridge-rpc/drawbridge/internal/exchange"
 	"github.com/drawbridge-rpc/drawbridge/internal/rpctest"
+	"github.com/drawbridge-rpc/drawbridge/policy"
 	drawbridgev1 "github.com/drawbridge-rpc/drawbridge/proto/drawbridge/v1"
 )
 
@@ -32,7 +34,7 @@ const (
 // world is an Authorizer and all that it uses.
 type world struct{ *rpctest.World }
 
-func newWorld(tb testing.TB, change ...func(*interceptor.Config)) *world {
+func newWorld(tb testing.TB, change ...func(*drawbridge.Config)) *world {
 	tb.Helper()
 	return &world{rpctest.NewWorld(tb, change...)}
 }
@@ -73,7 +75,7 @@ func inTurn(t *testing.T, test func(t *testing.T, over protocol, method string))
 	}
 }
 
-// outcome is what a client sees of a call.
+// outcome is the result of a call, as its client sees it.
 type outcome struct {
 	message string
 	err     *connect.Error // nil if the call was let in
@@ -83,7 +85,12 @@ type outcome struct {
 
 func call(t *testing.T, url, service, method, token string, options ...connect.ClientOption) outcome {
 	t.Helper()
-	spy := &responseSpy{RoundTripper: rpctest.H2C(t).Transport}
+	return callOver(t, rpctest.H2C(t), url, service, method, token, options...)
+}
+
+func callOver(t *testing.T, client *http.Client, url, service, method, token string, options ...connect.ClientOption) outcome {
+	t.Helper()
+	spy := &responseSpy{RoundTripper: client.Transport}
 	message, err := rpctest.CallConnect(t.Context(), &http.Client{Transport: spy}, url, service, method, bearer(token), options...)
 	got := outcome{message: message}
 	got.status, got.leading = spy.seen()
@@ -124,7 +131,7 @@ func challenges(t *testing.T, err *connect.Error) []*drawbridgev1.Challenge {
 	return found
 }
 
-// responseSpy notes status and header of what passes.
+// responseSpy notes status and header of each response.
 type responseSpy struct {
 	http.RoundTripper
 
@@ -199,4 +206,19 @@ func (c *watchedConn) Receive(message any) error {
 	err := c.StreamingClientConn.Receive(message)
 	c.watcher.note(err)
 	return err
+}
+
+// newExchange is an HTTP request that a bridge serves.
+func newExchange() *exchange.Exchange {
+	return &exchange.Exchange{Denials: new(exchange.Recorder), Native: new(exchange.Native)}
+}
+
+// teapotRPC is a handler whose response looks like that to a malformed message.
+func teapotRPC(context.Context, *connect.Request[rpctest.Message]) (*connect.Response[rpctest.Message], error) {
+	return nil, connect.NewError(connect.CodeInvalidArgument, errors.New("teapot"))
+}
+
+// allowNowhere adds a rule for a service without a descriptor.
+func allowNowhere(cfg *drawbridge.Config) {
+	cfg.Policy.Services[rpctest.NowhereService] = policy.Service{Rule: policy.Rule{Authenticated: true}, NoDescriptor: true}
 }

@@ -1,6 +1,7 @@
 package connectauth_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -10,9 +11,11 @@ import (
 	"connectrpc.com/connect"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 
-	"github.com/drawbridge-rpc/drawbridge/interceptor"
+	"github.com/drawbridge-rpc/drawbridge"
+	"github.com/drawbridge-rpc/drawbridge/challenge"
 	"github.com/drawbridge-rpc/drawbridge/interceptor/connectauth"
 	"github.com/drawbridge-rpc/drawbridge/internal/rpctest"
+	"github.com/drawbridge-rpc/drawbridge/token"
 )
 
 const challengeHeader = `Bearer realm="drawbridge.test.v1.GuardedService", resource_metadata="` + metadataURL + `", scope="guarded:write"`
@@ -20,23 +23,43 @@ const challengeHeader = `Bearer realm="drawbridge.test.v1.GuardedService", resou
 // guard is a way to install an Authorizer.
 type guard struct {
 	name   string
-	option func(*interceptor.Authorizer) connect.HandlerOption
-	// leads says that the challenge stands in the HTTP header over gRPC and in
+	option func(*drawbridge.Authorizer) connect.HandlerOption
+	// around means that connectauth.Guard stands round the mux.
+	around bool
+	// leads means that the challenge stands in the HTTP header over gRPC and in
 	// streams of Connect too.
 	leads bool
 }
 
 var guards = []guard{
-	{"gate", connectauth.WithAuthorizer, false},
-	{"interceptor", func(a *interceptor.Authorizer) connect.HandlerOption {
-		return connect.WithInterceptors(connectauth.NewInterceptor(a))
-	}, true},
-	{"gate and interceptor", func(a *interceptor.Authorizer) connect.HandlerOption {
-		return connect.WithHandlerOptions(
-			connectauth.WithAuthorizer(a),
-			connect.WithInterceptors(connectauth.NewInterceptor(a)),
-		)
-	}, false},
+	{"gate", connectauth.WithAuthorizer, false, false},
+	{"interceptor", interceptorOption, false, true},
+	{"gate and interceptor", func(a *drawbridge.Authorizer) connect.HandlerOption {
+		return connect.WithHandlerOptions(connectauth.WithAuthorizer(a), interceptorOption(a))
+	}, false, false},
+	{"guard", noOption, true, true},
+	{"guard and gate", connectauth.WithAuthorizer, true, true},
+	{"guard and interceptor", interceptorOption, true, true},
+}
+
+func interceptorOption(a *drawbridge.Authorizer) connect.HandlerOption {
+	return connect.WithInterceptors(connectauth.NewInterceptor(a))
+}
+
+func noOption(*drawbridge.Authorizer) connect.HandlerOption { return connect.WithHandlerOptions() }
+
+// wrap puts a Guard round a mux, if g has one.
+func (g guard) wrap(a *drawbridge.Authorizer, mux http.Handler) http.Handler {
+	if g.around {
+		return connectauth.Guard(a, mux)
+	}
+	return mux
+}
+
+// serve serves the handlers of w behind a guard.
+func (g guard) serve(t *testing.T, w *world) string {
+	t.Helper()
+	return rpctest.ServeHTTP(t, g.wrap(w.Authorizer, w.Handlers.ConnectMux(g.option(w.Authorizer))))
 }
 
 // TestGuards: each way to install an Authorizer gives the same answer, asks the
@@ -63,7 +86,7 @@ func TestGuards(t *testing.T) {
 			t.Run(guard.name+"/"+row.token, func(t *testing.T) {
 				t.Parallel()
 				w := newWorld(t)
-				server := rpctest.ServeHTTP(t, w.Handlers.ConnectMux(guard.option(w.Authorizer)))
+				server := guard.serve(t, w)
 				inTurn(t, func(t *testing.T, over protocol, method string) {
 					w.Verifier.Asked.Store(0)
 					w.Log.Logged.Store(0)
@@ -143,7 +166,7 @@ func TestLeadingHeader(t *testing.T) {
 		t.Run(guard.name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
-			server := rpctest.ServeHTTP(t, w.Handlers.ConnectMux(guard.option(w.Authorizer)))
+			server := guard.serve(t, w)
 			each(t, func(t *testing.T, over protocol, method string) {
 				got := call(t, server, rpctest.GuardedService, method, "", over.option)
 				if got.err == nil {
@@ -167,8 +190,8 @@ func TestLeadingHeader(t *testing.T) {
 	}
 }
 
-// TestOuterInterceptor: an interceptor in front of ours can tell denials from
-// failures, and sees the cause that the caller does not (RPC-7).
+// TestOuterInterceptor: an interceptor in front of ours distinguishes denials from
+// failures, and sees the cause, which the caller does not (RPC-7).
 func TestOuterInterceptor(t *testing.T) {
 	t.Parallel()
 	for _, method := range rpctest.Kinds {
@@ -182,8 +205,8 @@ func TestOuterInterceptor(t *testing.T) {
 			if len(seen) != 1 {
 				t.Fatalf("saw %v", seen)
 			}
-			var denial *interceptor.ChallengeError
-			if !errors.As(seen[0], &denial) || denial.Kind != interceptor.KindInvalidToken || !errors.Is(seen[0], interceptor.ErrInvalidToken) {
+			var denial *challenge.DenialError
+			if !errors.As(seen[0], &denial) || denial.Reason != challenge.ReasonInvalidToken || !errors.Is(seen[0], token.ErrInvalid) {
 				t.Errorf("saw %#v", seen[0])
 			}
 			if !strings.Contains(denial.Cause.Error(), secret) {
@@ -193,14 +216,14 @@ func TestOuterInterceptor(t *testing.T) {
 	}
 }
 
-// TestVerifierPanics: whatever a verifier does to one call, the server lives.
+// TestVerifierPanics: a verifier that panics on one call does not stop the server.
 func TestVerifierPanics(t *testing.T) {
 	t.Parallel()
 	for _, guard := range guards {
 		t.Run(guard.name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
-			server := rpctest.ServeHTTP(t, w.Handlers.ConnectMux(guard.option(w.Authorizer)))
+			server := guard.serve(t, w)
 			each(t, func(t *testing.T, over protocol, method string) {
 				if got := call(t, server, rpctest.GuardedService, method, tokenPanic, over.option); got.code() != connect.CodeInternal {
 					t.Errorf("got %v", got.err)
@@ -225,4 +248,40 @@ func TestClientSide(t *testing.T) {
 			t.Error(got.err)
 		}
 	})
+}
+
+// TestOutsideOfACall: an interceptor that is called without a server refuses all
+// the same.
+func TestOutsideOfACall(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(cfg *drawbridge.Config) {
+		cfg.Resources = append(cfg.Resources, drawbridge.Resource{Identifier: "https://other.example.com", AuthorizationServers: []string{rpctest.Issuer}})
+	})
+	call := connectauth.NewInterceptor(w.Authorizer).WrapUnary(func(context.Context, connect.AnyRequest) (connect.AnyResponse, error) {
+		return nil, errors.New("let in")
+	})
+	req := connect.NewRequest(&rpctest.Message{})
+	req.Header().Set("Authorization", "Bearer "+tokenGood)
+	_, err := call(t.Context(), req)
+	if denial, ok := connectauth.FromError(err); !ok || denial.Remote {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestBindingOfOption: an option of a handler sees no TLS, so that a binding to
+// the connection fails there (R8705-3).
+func TestBindingOfOption(t *testing.T) {
+	t.Parallel()
+	binding := bind{make(chan token.Request, 1)}
+	w := newWorld(t, func(cfg *drawbridge.Config) {
+		cfg.Bindings = map[string]token.Binding{"x5t#S256": binding}
+		cfg.Verifier = &knownToken{boundInfo("x5t#S256")}
+	})
+	server := rpctest.ServeHTTP(t, w.Handlers.ConnectMux(connectauth.WithAuthorizer(w.Authorizer)))
+	if got := call(t, server, rpctest.GuardedService, rpctest.Unary, tokenGood); got.err != nil {
+		t.Fatal(got.err)
+	}
+	if seen := <-binding.seen; seen.TLS != nil || seen.Method != http.MethodPost || seen.URL != resource+guardedUnary {
+		t.Errorf("R8705-3: got %+v", seen)
+	}
 }

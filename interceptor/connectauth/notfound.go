@@ -3,57 +3,49 @@ package connectauth
 import (
 	"errors"
 	"net/http"
-	"strings"
 
 	"connectrpc.com/connect"
 
+	"github.com/drawbridge-rpc/drawbridge"
 	"github.com/drawbridge-rpc/drawbridge/interceptor"
-	"github.com/drawbridge-rpc/drawbridge/policy"
+	"github.com/drawbridge-rpc/drawbridge/internal/rpc"
 )
 
 // NotFoundHandler answers calls of services that no handler serves, and is
 // mounted at "/". A caller without a valid token gets the challenge that any
-// other procedure gives, so that its calls do not tell which services exist.
-// What is not a call of an RPC gets a plain 404.
+// other procedure gives, so that its calls do not show which services exist.
+// Requests that are not RPCs get a plain 404.
 //
-// Handlers of connect-go answer unknown methods of their own service, and what
-// is no call at all, by themselves: whoever looks for that finds out that there
-// is a handler.
-func NotFoundHandler(a *interceptor.Authorizer) http.Handler {
+// Handlers of connect-go answer unknown methods of their own service, and
+// requests that are not RPCs, by themselves, which shows that there is a handler.
+func NotFoundHandler(a *drawbridge.Authorizer) http.Handler {
+	adapter := a.Adapter()
 	writer := connect.NewErrorWriter()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !isCall(r) || !writer.IsSupported(r) {
 			http.NotFound(w, r)
 			return
 		}
-		req := interceptor.HTTPRequest("", r)
+		req := drawbridge.HTTPRequest(r)
 		req.Procedure = r.URL.Path
 		refusal := connect.NewError(connect.CodeUnimplemented, errors.New("no such service or method"))
-		if _, err := a.Authorize(r.Context(), req); err != nil {
-			var denial *interceptor.ChallengeError
-			refusal, denial = refuse(r.Context(), err, req.Procedure)
-			if denial.Kind.Challenges() {
-				w.Header().Set(wwwAuthenticate, denial.Challenge.Header())
-			}
+		if _, denial := adapter.Authorize(r.Context(), &req); denial != nil {
+			interceptor.Answer(r.Context(), req.Procedure, denial)
+			setChallenge(w.Header(), denial)
+			refusal = NewError(denial)
 		}
-		_ = writer.Write(w, r, refusal) // The connection is gone; nobody is left to tell.
+		_ = writer.Write(w, r, refusal) // A failure means that the client is gone.
 	})
 }
 
 // isCall reports whether a request looks like a call of an RPC. An ErrorWriter
 // takes every GET and any application/* for Connect.
 func isCall(r *http.Request) bool {
-	if _, _, ok := policy.ParseProcedure(r.URL.Path); !ok {
+	if _, _, ok := rpc.ParseProcedure(r.URL.Path); !ok {
 		return false
 	}
 	if r.Method == http.MethodGet {
-		return r.URL.Query().Get("connect") == "v1"
+		return isConnectGet(r)
 	}
-	content, _, _ := strings.Cut(strings.ToLower(r.Header.Get("Content-Type")), ";")
-	switch content = strings.TrimSpace(content); content {
-	case "application/json", "application/proto":
-		return true
-	default:
-		return strings.HasPrefix(content, "application/grpc") || strings.HasPrefix(content, "application/connect+")
-	}
+	return rpc.ProtocolOf(r.Header.Get("Content-Type")) != rpc.None
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/drawbridge-rpc/drawbridge/internal/rpctest"
 )
 
-// TestNotFoundRPC: a procedure that nobody serves looks like any other to a
-// caller who is not let in (SEED-7, RPC-6).
+// TestNotFoundRPC: to a caller that is refused, a procedure without a handler
+// looks like any other (SEED-7, RPC-6).
 func TestNotFoundRPC(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -30,8 +30,8 @@ func TestNotFoundRPC(t *testing.T) {
 		{"RPC-2: no rule, outage", rpctest.NowhereService, tokenDown, connect.CodeUnavailable, http.StatusServiceUnavailable, false},
 		{"a rule and no token", rpctest.GuardedService, "", connect.CodeUnauthenticated, http.StatusUnauthorized, true},
 		{"a rule and no scope", rpctest.GuardedService, tokenRead, connect.CodePermissionDenied, http.StatusForbidden, true},
-		{"a rule and nobody who serves", rpctest.GuardedService, tokenGood, connect.CodeUnimplemented, http.StatusNotImplemented, false},
-		{"public and nobody who serves", rpctest.PublicService, "", connect.CodeUnimplemented, http.StatusNotImplemented, false},
+		{"a rule and no handler", rpctest.GuardedService, tokenGood, connect.CodeUnimplemented, http.StatusNotImplemented, false},
+		{"public and no handler", rpctest.PublicService, "", connect.CodeUnimplemented, http.StatusNotImplemented, false},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
@@ -54,8 +54,8 @@ func TestNotFoundRPC(t *testing.T) {
 	}
 }
 
-// TestNotFoundPath: only well-formed procedures are anything at all (RPC-5), and
-// what is no RPC gets a plain 404.
+// TestNotFoundPath: only well-formed procedures are decided (RPC-5), and requests
+// that are not RPCs get a plain 404.
 func TestNotFoundPath(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

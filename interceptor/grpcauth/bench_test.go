@@ -11,17 +11,19 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
-	"github.com/drawbridge-rpc/drawbridge/interceptor"
+	"github.com/drawbridge-rpc/drawbridge"
 	"github.com/drawbridge-rpc/drawbridge/interceptor/grpcauth"
 	"github.com/drawbridge-rpc/drawbridge/internal/rpctest"
+	"github.com/drawbridge-rpc/drawbridge/token"
 )
 
 // newKnown has one base URL, a verifier that knows the token, and no log.
 func newKnown(tb testing.TB) *world {
 	tb.Helper()
-	return newWorld(tb, func(cfg *interceptor.Config) {
+	return newWorld(tb, func(cfg *drawbridge.Config) {
 		cfg.Logger = slog.New(slog.DiscardHandler)
-		cfg.Verifier = knownToken{&interceptor.TokenInfo{
+		cfg.Verifier = knownToken{&token.Info{
+			Issuer:   rpctest.Issuer,
 			Subject:  "ada",
 			Audience: []string{resource},
 			Scopes:   []string{rpctest.ScopeWrite},
@@ -89,7 +91,7 @@ func streamCall(tb testing.TB, handler grpc.StreamHandler) func() {
 
 func nothing(any, grpc.ServerStream) error { return nil }
 
-// TestAllocations pins what a call costs where there is one base URL and no log.
+// TestAllocations pins the cost of a call where there is one base URL and no log.
 // Reading metadata copies once; the context with the decision is the other one.
 func TestAllocations(t *testing.T) {
 	for _, row := range []struct {
@@ -98,7 +100,7 @@ func TestAllocations(t *testing.T) {
 		want float64
 	}{
 		{"unary, denied without credentials", unaryCall(t, codes.Unauthenticated), 0},
-		{"unary, authorised", unaryCall(t, codes.OK, "Bearer "+tokenGood), 2},
+		{"unary, authorized", unaryCall(t, codes.OK, "Bearer "+tokenGood), 2},
 		{"stream, opened", streamCall(t, nothing), 3},
 	} {
 		if got := testing.AllocsPerRun(1000, row.call); got != row.want {

@@ -3,85 +3,84 @@ package grpcauth
 import (
 	"context"
 	"errors"
-	"sync"
+	"iter"
 
-	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/protoadapt"
-	"google.golang.org/protobuf/types/known/durationpb"
 
+	"github.com/drawbridge-rpc/drawbridge/challenge"
 	"github.com/drawbridge-rpc/drawbridge/interceptor"
-	"github.com/drawbridge-rpc/drawbridge/internal/recorder"
-	drawbridgev1 "github.com/drawbridge-rpc/drawbridge/proto/drawbridge/v1"
 )
 
 // Error is a denial as grpc-go carries it. errors.As finds the
-// [interceptor.ChallengeError] behind it, so that interceptors further out can
-// tell denials from failures.
+// [challenge.DenialError] behind it, so that interceptors further out can
+// distinguish denials from failures.
 type Error struct {
-	denial *interceptor.ChallengeError
+	denial *challenge.DenialError
 	status *status.Status
 }
+
+// NewError returns the error that carries a denial: its code, its sentence, one
+// Challenge detail, and a RetryInfo if trying again may help. Handlers of grpc-go
+// return it for a denial of [drawbridge.Authorizer.Check], or for one of their
+// own.
+func NewError(denial *challenge.DenialError) *Error { return refusalForm.Of(denial).errorFor(denial) }
 
 // Error returns the fixed sentence of the denial.
 func (e *Error) Error() string { return e.denial.Error() }
 
-// Unwrap returns the [interceptor.ChallengeError].
+// Unwrap returns the [challenge.DenialError].
 func (e *Error) Unwrap() error { return e.denial }
 
-// GRPCStatus returns the status: code, sentence, and one Challenge detail.
+// GRPCStatus returns the status.
 func (e *Error) GRPCStatus() *status.Status { return e.status }
 
-// refusal is a denial with all that is sent of it.
+// refusal is the part of a denial that is sent.
 type refusal struct {
-	err    error
+	err    *Error
 	header metadata.MD // nil if there is no challenge
 }
 
-// refusals keeps the refusals of denials that the Authorizer returns again and
-// again, by their address. Their number is bounded; see
-// [interceptor.ChallengeError.Prebuilt].
-type refusals struct{ prebuilt sync.Map }
+// refusalForm keeps the refusals of prebuilt denials.
+var refusalForm = challenge.NewForm(newRefusal)
 
-// refuse turns a denial into an error of gRPC and leaves a copy of the challenge
-// in the leading metadata; in trailers net/http would drop it.
-func (r *refusals) refuse(ctx context.Context, err error) error {
-	refused := r.of(interceptor.DenialOf(err))
+// refuse turns a denial into an error of gRPC and puts a copy of the challenge
+// into the leading metadata; net/http drops it from trailers.
+func refuse(ctx context.Context, denial *challenge.DenialError) error {
+	refused := refusalForm.Of(denial)
 	if refused.header != nil {
 		// It fails outside of a call and after the header was sent. The status
-		// says it all the same.
+		// is complete without it.
 		_ = grpc.SetHeader(ctx, refused.header)
 	}
-	return refused.err
+	return refused.errorFor(denial)
 }
 
-func (r *refusals) of(denial *interceptor.ChallengeError) *refusal {
-	if !denial.Prebuilt() {
-		return newRefusal(denial)
+// errorFor returns the error with the cause of this denial.
+func (r *refusal) errorFor(denial *challenge.DenialError) *Error {
+	if r.err.denial == denial {
+		return r.err
 	}
-	if kept, ok := r.prebuilt.Load(denial); ok {
-		return kept.(*refusal) //nolint:forcetypeassert // Nothing else is ever stored.
-	}
-	kept, _ := r.prebuilt.LoadOrStore(denial, newRefusal(denial))
-	return kept.(*refusal) //nolint:forcetypeassert // Nothing else is ever stored.
+	return &Error{denial: denial, status: r.err.status}
 }
 
-func newRefusal(denial *interceptor.ChallengeError) *refusal {
+func newRefusal(denial *challenge.DenialError) *refusal {
 	refused := &refusal{err: &Error{denial: denial, status: newStatus(denial)}}
-	if denial.Kind.Challenges() {
+	if denial.Reason.Challenges() {
 		refused.header = metadata.Pairs("www-authenticate", denial.Challenge.Header())
 	}
 	return refused
 }
 
-func newStatus(denial *interceptor.ChallengeError) *status.Status {
-	bare := status.New(codes.Code(denial.Kind.RPCCode()), denial.Error())
-	details := []protoadapt.MessageV1{protoadapt.MessageV1Of(denial.Challenge.Proto())}
-	if denial.RetryAfter > 0 {
-		details = append(details, protoadapt.MessageV1Of(&errdetails.RetryInfo{RetryDelay: durationpb.New(denial.RetryAfter)}))
+func newStatus(denial *challenge.DenialError) *status.Status {
+	bare := status.New(codes.Code(denial.Reason.RPCCode()), denial.Error())
+	var details []protoadapt.MessageV1
+	for _, message := range interceptor.Details(denial) {
+		details = append(details, protoadapt.MessageV1Of(message))
 	}
 	detailed, err := bare.WithDetails(details...)
 	if err != nil {
@@ -90,23 +89,28 @@ func newStatus(denial *interceptor.ChallengeError) *status.Status {
 	return detailed
 }
 
-// FromError returns the denial that err carries, whether it was made in this
-// process or came from a backend. It reports false if err is no denial of
-// drawbridge.
-func FromError(err error) (*interceptor.ChallengeError, bool) {
-	if denial, ok := errors.AsType[*interceptor.ChallengeError](err); ok {
+// FromError returns the denial that err carries: one that was made in this
+// process, or one that a backend sent, whose Remote field is then true. It
+// reports false if err is no denial of drawbridge.
+func FromError(err error) (*challenge.DenialError, bool) {
+	if denial, ok := errors.AsType[*challenge.DenialError](err); ok {
 		return denial, true
 	}
 	wire, ok := status.FromError(err)
 	if !ok {
 		return nil, false
 	}
-	for _, detail := range wire.Details() {
-		if challenge, ok := detail.(*drawbridgev1.Challenge); ok {
-			return interceptor.FromWire(uint32(wire.Code()), challenge), true
+	return interceptor.FindDenial(err, uint32(wire.Code()), details(wire))
+}
+
+func details(wire *status.Status) iter.Seq[proto.Message] {
+	return func(yield func(proto.Message) bool) {
+		for _, detail := range wire.Details() {
+			if message, ok := detail.(proto.Message); ok && !yield(message) {
+				return
+			}
 		}
 	}
-	return nil, false
 }
 
 func record(ctx context.Context, err error) {
@@ -114,6 +118,6 @@ func record(ctx context.Context, err error) {
 		return
 	}
 	if denial, ok := FromError(err); ok {
-		recorder.FromContext(ctx).Deny(denial, err)
+		interceptor.Relay(ctx, denial, err)
 	}
 }

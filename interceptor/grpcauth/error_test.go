@@ -14,7 +14,8 @@ import (
 	"google.golang.org/protobuf/protoadapt"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
-	"github.com/drawbridge-rpc/drawbridge/interceptor"
+	"github.com/drawbridge-rpc/drawbridge"
+	"github.com/drawbridge-rpc/drawbridge/challenge"
 	"github.com/drawbridge-rpc/drawbridge/interceptor/grpcauth"
 	"github.com/drawbridge-rpc/drawbridge/internal/rpctest"
 	drawbridgev1 "github.com/drawbridge-rpc/drawbridge/proto/drawbridge/v1"
@@ -24,44 +25,44 @@ import (
 // taken for one (RPC-3).
 func TestFromError(t *testing.T) {
 	t.Parallel()
-	const none = interceptor.Kind(255)
-	challenge := &drawbridgev1.Challenge{Scheme: "Bearer", Realm: "realm", Scopes: []string{"a"}, Error: "invalid_token"}
+	const none = challenge.Reason(255)
+	detail := &drawbridgev1.Challenge{Scheme: "Bearer", Realm: "realm", Scopes: []string{"a"}, Error: "invalid_token"}
 	w := newWorld(t)
-	_, made := w.Authorize(t.Context(), interceptor.Request{Procedure: "/a.v1.A/B"})
+	_, made := w.Authorize(t.Context(), drawbridge.Request{Procedure: "/a.v1.A/B"})
 	_, refused := grpcauth.UnaryServerInterceptor(w.Authorizer)(t.Context(), nil, &grpc.UnaryServerInfo{FullMethod: "/a.v1.A/B"}, nil)
 	for _, row := range []struct {
 		name string
 		err  error
-		want interceptor.Kind
+		want challenge.Reason
 	}{
 		{"nil", nil, none},
 		{"foreign", io.ErrUnexpectedEOF, none},
 		{"of a context", context.DeadlineExceeded, none},
 		{"of gRPC without details", status.Error(codes.Unauthenticated, "a"), none},
 		{"of gRPC with another detail", wire(codes.Unauthenticated, wrapperspb.String("a")), none},
-		{"in this process", made, interceptor.KindNoCredentials},
-		{"in this process, wrapped", fmt.Errorf("call: %w", made), interceptor.KindNoCredentials},
-		{"in this process, as an error of gRPC", refused, interceptor.KindNoCredentials},
-		{"from the wire", wire(codes.Unauthenticated, challenge), interceptor.KindInvalidToken},
-		{"from the wire, wrapped", fmt.Errorf("call: %w", wire(codes.Unauthenticated, challenge)), interceptor.KindInvalidToken},
-		{"from the wire, second detail", wire(codes.Unavailable, wrapperspb.String("a"), challenge), interceptor.KindUnavailable},
-		{"from the wire, no error", wire(codes.Unauthenticated, &drawbridgev1.Challenge{Scheme: "Bearer"}), interceptor.KindNoCredentials},
-		{"from the wire, a code of no denial", wire(codes.Aborted, challenge), interceptor.KindInternal},
+		{"in this process", made, challenge.ReasonNoCredentials},
+		{"in this process, wrapped", fmt.Errorf("call: %w", made), challenge.ReasonNoCredentials},
+		{"in this process, as an error of gRPC", refused, challenge.ReasonNoCredentials},
+		{"from the wire", wire(codes.Unauthenticated, detail), challenge.ReasonInvalidToken},
+		{"from the wire, wrapped", fmt.Errorf("call: %w", wire(codes.Unauthenticated, detail)), challenge.ReasonInvalidToken},
+		{"from the wire, second detail", wire(codes.Unavailable, wrapperspb.String("a"), detail), challenge.ReasonUnavailable},
+		{"from the wire, no error", wire(codes.Unauthenticated, &drawbridgev1.Challenge{Scheme: "Bearer"}), challenge.ReasonNoCredentials},
+		{"from the wire, a code of no denial", wire(codes.Aborted, detail), challenge.ReasonInternal},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 			denial, ok := grpcauth.FromError(row.err)
-			if ok != (row.want != none) || ok && denial.Kind != row.want || !ok && denial != nil {
+			if ok != (row.want != none) || ok && denial.Reason != row.want || !ok && denial != nil {
 				t.Errorf("got %v, %t", denial, ok)
 			}
 		})
 	}
-	// RPC-7: the words are ours.
+	// RPC-7: the sentence is ours.
 	want := &drawbridgev1.Challenge{Scheme: "Bearer", Realm: "realm", Scopes: []string{"a"}, Error: "invalid_token"}
 	want.ErrorDescription = "the access token is malformed, expired, revoked or not from a trusted issuer"
 	for _, description := range []string{"", "kid-4711 is unknown", want.GetErrorDescription()} {
-		challenge.ErrorDescription = description
-		denial, _ := grpcauth.FromError(wire(codes.Unauthenticated, challenge))
+		detail.ErrorDescription = description
+		denial, _ := grpcauth.FromError(wire(codes.Unauthenticated, detail))
 		if got := denial.Challenge.Proto(); !proto.Equal(got, want) {
 			t.Errorf("RPC-3, RPC-7: got %v, want %v", got, want)
 		}

@@ -13,26 +13,30 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
+	"github.com/drawbridge-rpc/drawbridge"
 	"github.com/drawbridge-rpc/drawbridge/authtest"
-	"github.com/drawbridge-rpc/drawbridge/interceptor"
+	"github.com/drawbridge-rpc/drawbridge/challenge"
 	"github.com/drawbridge-rpc/drawbridge/interceptor/grpcauth"
 	"github.com/drawbridge-rpc/drawbridge/policy"
 	"github.com/drawbridge-rpc/drawbridge/verifier"
 )
 
-// newAuthorizer trusts an issuer and asks for a scope.
-func newAuthorizer(issuer string) (*interceptor.Authorizer, error) {
+// newAuthorizer trusts an issuer and requires scopes.
+func newAuthorizer(issuer string) (*drawbridge.Authorizer, error) {
 	jwt, err := verifier.NewJWT(verifier.JWTConfig{Issuer: issuer})
 	if err != nil {
 		return nil, err
 	}
-	return interceptor.New(interceptor.Config{
-		Resources: []interceptor.Resource{{
+	return drawbridge.New(drawbridge.Config{
+		Resources: []drawbridge.Resource{{
 			Identifier:           "https://api.example.com",
 			AuthorizationServers: []string{issuer},
 		}},
 		Policy: policy.Policy{Services: map[string]policy.Service{
-			"grpc.health.v1.Health": {Rule: policy.Rule{Scopes: []string{"health:read"}}},
+			"grpc.health.v1.Health": {
+				Rule:    policy.Rule{Scopes: []string{"health:read"}},
+				Methods: map[string]policy.Rule{"List": {Scopes: []string{"health:list"}}},
+			},
 		}},
 		Verifier: jwt,
 		Logger:   slog.New(slog.DiscardHandler),
@@ -78,6 +82,50 @@ func ExampleServerOptions() {
 	// SERVING <nil>
 }
 
+// A handler that acts for its caller in the same process checks a further
+// procedure, and returns the denial as its own error.
+func ExampleNewError() {
+	issuer := authtest.Start()
+	defer issuer.Close()
+	authorizer, err := newAuthorizer(issuer.URL)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	// This handler stands for one that calls a Go method of another service.
+	list := func(_ any, stream grpc.ServerStream) error {
+		if err := authorizer.Check(stream.Context(), "/grpc.health.v1.Health/List"); err != nil {
+			return grpcauth.NewError(challenge.DenialOf(err))
+		}
+		return stream.SendMsg(&healthpb.HealthCheckResponse{})
+	}
+	server := grpc.NewServer(append(grpcauth.ServerOptions(authorizer), grpc.UnknownServiceHandler(list))...)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	go func() { _ = server.Serve(listener) }()
+	defer server.Stop()
+	conn, err := grpc.NewClient(listener.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer conn.Close()
+
+	token := issuer.Mint(authtest.Token{Audience: []string{"https://api.example.com"}, Scope: "health:read"})
+	ctx := metadata.AppendToOutgoingContext(context.Background(), "authorization", "Bearer "+token)
+	_, err = healthpb.NewHealthClient(conn).Check(ctx, &healthpb.HealthCheckRequest{})
+	if denial, ok := grpcauth.FromError(err); ok {
+		fmt.Println(denial)
+		fmt.Println("get a token with", denial.Challenge.Scopes)
+	}
+	// Output:
+	// the access token lacks a scope that this operation needs
+	// get a token with [health:list health:read]
+}
+
 func ExampleFromError() {
 	issuer := authtest.Start()
 	defer issuer.Close()
@@ -105,7 +153,7 @@ func ExampleFromError() {
 	_, err = healthpb.NewHealthClient(conn).Check(context.Background(), &healthpb.HealthCheckRequest{})
 	if denial, ok := grpcauth.FromError(err); ok {
 		fmt.Println("get a token with", denial.Challenge.Scopes)
-		fmt.Println("see", denial.Challenge.ResourceMetadata)
+		fmt.Println("see", denial.Challenge.ResourceMetadataURL)
 	}
 	// Output:
 	// get a token with [health:read]

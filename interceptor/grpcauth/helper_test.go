@@ -9,9 +9,11 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
-	"github.com/drawbridge-rpc/drawbridge/interceptor"
+	"github.com/drawbridge-rpc/drawbridge"
+	"github.com/drawbridge-rpc/drawbridge/internal/exchange"
 	"github.com/drawbridge-rpc/drawbridge/internal/rpctest"
 	drawbridgev1 "github.com/drawbridge-rpc/drawbridge/proto/drawbridge/v1"
+	"github.com/drawbridge-rpc/drawbridge/token"
 )
 
 const (
@@ -29,16 +31,16 @@ const (
 )
 
 // knownToken is a verifier that has seen the token before.
-type knownToken struct{ info *interceptor.TokenInfo }
+type knownToken struct{ info *token.Info }
 
-func (v knownToken) VerifyToken(context.Context, string) (*interceptor.TokenInfo, error) {
+func (v knownToken) VerifyToken(context.Context, string) (*token.Info, error) {
 	return v.info, nil
 }
 
 // world is an Authorizer and all that it uses.
 type world struct{ *rpctest.World }
 
-func newWorld(tb testing.TB, change ...func(*interceptor.Config)) *world {
+func newWorld(tb testing.TB, change ...func(*drawbridge.Config)) *world {
 	tb.Helper()
 	return &world{rpctest.NewWorld(tb, change...)}
 }
@@ -60,25 +62,25 @@ func each(t *testing.T, test func(t *testing.T, method string)) {
 	}
 }
 
-// outcome is what a client sees of a call.
+// outcome is the result of a call, as its client sees it.
 type outcome struct {
 	message         string
 	status          *status.Status
 	header, trailer metadata.MD
 }
 
-func call(ctx context.Context, conn *grpc.ClientConn, service, method, token string) outcome {
+func call(ctx context.Context, conn *grpc.ClientConn, service, method, raw string) outcome {
 	var got outcome
-	message, err := rpctest.CallGRPC(bearer(ctx, token), conn, service, method, grpc.Header(&got.header), grpc.Trailer(&got.trailer))
+	message, err := rpctest.CallGRPC(bearer(ctx, raw), conn, service, method, grpc.Header(&got.header), grpc.Trailer(&got.trailer))
 	got.message, got.status = message, status.Convert(err)
 	return got
 }
 
-func bearer(ctx context.Context, token string) context.Context {
-	if token == "" {
+func bearer(ctx context.Context, raw string) context.Context {
+	if raw == "" {
 		return ctx
 	}
-	return metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+token)
+	return metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+raw)
 }
 
 // challenges returns the Challenge details of a status.
@@ -97,4 +99,9 @@ func checkCode(t *testing.T, got outcome, want codes.Code) {
 	if got.status.Code() != want {
 		t.Errorf("got %v, want %v", got.status, want)
 	}
+}
+
+// newExchange is an HTTP request that a bridge serves.
+func newExchange() *exchange.Exchange {
+	return &exchange.Exchange{Denials: new(exchange.Recorder), Native: new(exchange.Native)}
 }

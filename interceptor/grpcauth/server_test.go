@@ -2,8 +2,11 @@ package grpcauth_test
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
+	"net/http"
 	"net/netip"
 	"slices"
 	"strings"
@@ -13,12 +16,17 @@ import (
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
 
-	"github.com/drawbridge-rpc/drawbridge/interceptor"
+	"github.com/drawbridge-rpc/drawbridge"
+	"github.com/drawbridge-rpc/drawbridge/challenge"
 	"github.com/drawbridge-rpc/drawbridge/interceptor/grpcauth"
 	"github.com/drawbridge-rpc/drawbridge/internal/rpctest"
+	"github.com/drawbridge-rpc/drawbridge/policy"
+	"github.com/drawbridge-rpc/drawbridge/token"
 )
 
 // server is a way to run grpc-go.
@@ -40,7 +48,7 @@ var servers = []server{
 }
 
 // TestServerOptions: every kind of call is guarded, also when grpc-go is run by
-// net/http, and each refusal is told by one Challenge detail and a copy in the
+// net/http, and each refusal carries one Challenge detail and a copy in the
 // leading metadata, which net/http would drop from the trailers (RPC-1, RPC-2,
 // RPC-3, RPC-7, SEED-1).
 func TestServerOptions(t *testing.T) {
@@ -118,8 +126,8 @@ func checkRefusal(t *testing.T, got outcome, service string, challenged bool) {
 	}
 }
 
-// TestHalfAServer is what happens to those who install one interceptor of the
-// two, and why ServerOptions is there (RPC-1).
+// TestHalfAServer: each interceptor guards one half of the calls alone, which is
+// why ServerOptions exists (RPC-1).
 func TestHalfAServer(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -137,7 +145,7 @@ func TestHalfAServer(t *testing.T) {
 }
 
 // TestBesideOthers: interceptors of the user that stand further out see the
-// denial and its cause, those further in see the admitted alone.
+// denial and its cause, those further in see only calls that were let in.
 func TestBesideOthers(t *testing.T) {
 	t.Parallel()
 	var inside atomic.Int64
@@ -173,9 +181,9 @@ func TestBesideOthers(t *testing.T) {
 		inside.Store(0)
 		checkCode(t, call(t.Context(), conn, rpctest.GuardedService, method, tokenBad), codes.Unauthenticated)
 		err := <-outside
-		var denial *interceptor.ChallengeError
+		var denial *challenge.DenialError
 		var refused *grpcauth.Error
-		if !errors.As(err, &denial) || !errors.As(err, &refused) || denial.Kind != interceptor.KindInvalidToken || !errors.Is(err, interceptor.ErrInvalidToken) {
+		if !errors.As(err, &denial) || !errors.As(err, &refused) || denial.Reason != challenge.ReasonInvalidToken || !errors.Is(err, token.ErrInvalid) {
 			t.Errorf("%s: outside, %#v", method, err)
 		}
 		if err.Error() != status.Convert(err).Message() || strings.Contains(err.Error(), secret) {
@@ -191,8 +199,8 @@ func TestBesideOthers(t *testing.T) {
 	}
 }
 
-// TestUnknownServiceHandler: what the user does with unknown services, a proxy
-// for instance, is guarded as well (SEED-7, RPC-6).
+// TestUnknownServiceHandler: a handler of the user for unknown services, such as a
+// proxy, is guarded as well (SEED-7, RPC-6).
 func TestUnknownServiceHandler(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -215,6 +223,65 @@ func TestUnknownServiceHandler(t *testing.T) {
 		}
 		if got := call(t.Context(), conn, rpctest.GuardedService, method, tokenGood); got.message != "hello from ada" {
 			t.Errorf("%s: got %+v", method, got)
+		}
+	}
+}
+
+// TestPublicServiceElsewhere: a public rule for a service that the server does not
+// have is legal, and leads to unimplemented (RPC-8).
+func TestPublicServiceElsewhere(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(cfg *drawbridge.Config) {
+		cfg.Policy.Services[rpctest.NowhereService] = policy.Service{Rule: policy.Rule{Public: true}, NoDescriptor: true}
+	})
+	conn := w.serve(t, grpcauth.ServerOptions(w.Authorizer)...)
+	for _, method := range rpctest.Kinds {
+		checkCode(t, call(t.Context(), conn, rpctest.NowhereService, method, ""), codes.Unimplemented)
+	}
+}
+
+// bind is a binding that passes on each request that it sees.
+type bind struct{ seen chan token.Request }
+
+func (b bind) CheckBinding(_ context.Context, _ *token.Info, req token.Request) error {
+	b.seen <- req
+	return nil
+}
+
+// TestBinding: a binding sees the connection of the call, and its metadata
+// (R8705-3, R9449-4.3).
+func TestBinding(t *testing.T) {
+	t.Parallel()
+	binding := bind{make(chan token.Request, 1)}
+	w := newWorld(t, func(cfg *drawbridge.Config) {
+		cfg.Bindings = map[string]token.Binding{"x5t#S256": binding}
+		cfg.Verifier = knownToken{&token.Info{
+			Issuer: rpctest.Issuer, Audience: []string{resource}, Scopes: []string{rpctest.ScopeWrite},
+			Confirmation: map[string]any{"x5t#S256": "thumbprint"},
+		}}
+	})
+	info := &grpc.UnaryServerInfo{FullMethod: rpctest.Procedure(rpctest.GuardedService, rpctest.Unary)}
+	header := metadata.MD{"authorization": {"Bearer " + tokenGood}, "x-forwarded-client-cert": {"x"}}
+	ctx := metadata.NewIncomingContext(t.Context(), header)
+	encrypted := credentials.TLSInfo{State: tls.ConnectionState{ServerName: "api.example.com"}}
+	for name, row := range map[string]struct {
+		ctx     context.Context //nolint:containedctx // A row of a table.
+		secured bool
+	}{
+		"no connection": {ctx, false},
+		"plain":         {peer.NewContext(ctx, &peer.Peer{Addr: &net.TCPAddr{}}), false},
+		"TLS":           {peer.NewContext(ctx, &peer.Peer{Addr: &net.TCPAddr{}, AuthInfo: encrypted}), true},
+	} {
+		answer := func(context.Context, any) (any, error) { return name, nil }
+		if _, err := grpcauth.UnaryServerInterceptor(w.Authorizer)(row.ctx, nil, info, answer); err != nil {
+			t.Fatal(err)
+		}
+		seen := <-binding.seen
+		if (seen.TLS != nil && seen.TLS.ServerName == "api.example.com") != row.secured || seen.Method != http.MethodPost || seen.URL != resource+info.FullMethod {
+			t.Errorf("R8705-3: %s: got %+v", name, seen)
+		}
+		if got := seen.Values("X-Forwarded-Client-Cert"); len(got) != 1 {
+			t.Errorf("R9449-4.3: %s: the metadata is %q", name, got)
 		}
 	}
 }
@@ -254,11 +321,11 @@ func TestProcedureSyntax(t *testing.T) {
 func TestHost(t *testing.T) {
 	t.Parallel()
 	const alias = "https://alias.example.com"
-	w := newWorld(t, func(cfg *interceptor.Config) {
+	w := newWorld(t, func(cfg *drawbridge.Config) {
 		cfg.Resources[0].Aliases = []string{alias}
 		cfg.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 	})
-	distrustful := newWorld(t, func(cfg *interceptor.Config) {
+	distrustful := newWorld(t, func(cfg *drawbridge.Config) {
 		cfg.Resources[0].Aliases = []string{alias}
 		cfg.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
 	})
@@ -278,7 +345,7 @@ func TestHost(t *testing.T) {
 		{"SEED-5: from a trusted proxy", w, "internal:8080", []string{"x-forwarded-host", "alias.example.com", "x-forwarded-proto", "https"}, alias},
 		{"SEED-5: from a trusted proxy, RFC 7239", w, "internal:8080", []string{"forwarded", "for=10.0.0.1;host=alias.example.com;proto=https"}, alias},
 		{"SEED-6: a trusted proxy's foreign host", w, "alias.example.com", []string{"x-forwarded-host", "evil.example.com"}, alias},
-		{"SEED-6: from somebody else", distrustful, "internal:8080", []string{"x-forwarded-host", "alias.example.com"}, resource},
+		{"SEED-6: from an untrusted peer", distrustful, "internal:8080", []string{"x-forwarded-host", "alias.example.com"}, resource},
 	} {
 		for _, server := range servers {
 			t.Run(row.name+"/"+server.name, func(t *testing.T) {

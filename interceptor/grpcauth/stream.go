@@ -3,24 +3,23 @@ package grpcauth
 import (
 	"context"
 	"sync"
-	"time"
 
 	"google.golang.org/grpc"
 
+	"github.com/drawbridge-rpc/drawbridge/challenge"
 	"github.com/drawbridge-rpc/drawbridge/interceptor"
 )
 
-// authorizedStream carries the decision in its context, and refuses messages
-// once the token has expired.
+// authorizedStream carries the caller in its context, and refuses messages once
+// the token has expired.
 type authorizedStream struct {
 	grpc.ServerStream
 
-	ctx       context.Context //nolint:containedctx // A ServerStream has one.
-	guard     *guard
-	token     *interceptor.TokenInfo // nil if the rule is public
-	procedure string
-	expired   sync.Once
-	refusal   error // set when expired is done
+	ctx    context.Context //nolint:containedctx // A ServerStream has one.
+	expiry interceptor.Expiry
+
+	mu      sync.Mutex
+	refusal error // of the first message that was refused
 }
 
 func (s *authorizedStream) Context() context.Context { return s.ctx }
@@ -41,11 +40,31 @@ func (s *authorizedStream) SendMsg(message any) error {
 }
 
 func (s *authorizedStream) check() error {
-	if s.token == nil || s.token.Expiry.IsZero() || time.Now().Before(s.token.Expiry) {
-		return nil
+	if denial := s.expiry.Check(); denial != nil {
+		return s.refuse(denial)
 	}
-	s.expired.Do(func() {
-		s.refusal = s.guard.refusals.refuse(s.ctx, s.guard.authorizer.Expired(s.ctx, s.procedure))
-	})
+	return nil
+}
+
+// refuse returns the same error each time, so that the header holds one
+// challenge.
+func (s *authorizedStream) refuse(denial *challenge.DenialError) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.refusal == nil {
+		s.refusal = refuse(s.ctx, denial)
+	}
 	return s.refusal
+}
+
+// result returns the result of the stream, given that of its handler. A handler
+// may ignore that a message was refused; to the client, the stream must not look
+// complete.
+func (s *authorizedStream) result(err error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err == nil {
+		return s.refusal
+	}
+	return err
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"runtime"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -14,9 +13,10 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	"github.com/drawbridge-rpc/drawbridge/interceptor"
+	"github.com/drawbridge-rpc/drawbridge/challenge"
 	"github.com/drawbridge-rpc/drawbridge/interceptor/grpcauth"
 	"github.com/drawbridge-rpc/drawbridge/internal/rpctest"
+	"github.com/drawbridge-rpc/drawbridge/token"
 )
 
 // openBidi serves a stream with handler, and opens it.
@@ -34,7 +34,7 @@ func openBidi(ctx context.Context, t *testing.T, w *world, handler grpc.StreamHa
 
 // untilExpiry waits until the token of the call has expired.
 func untilExpiry(ctx context.Context) {
-	info, _ := interceptor.TokenInfoFromContext(ctx)
+	info, _ := token.FromContext(ctx)
 	expired, cancel := context.WithDeadline(ctx, info.Expiry)
 	defer cancel()
 	<-expired.Done()
@@ -76,12 +76,12 @@ func TestStreamOutlivesToken(t *testing.T) {
 			message := new(rpctest.Message)
 			err := stream.RecvMsg(message)
 			denial, ok := grpcauth.FromError(err)
-			if !ok || denial.Kind != interceptor.KindInvalidToken || status.Code(err) != codes.Unauthenticated {
+			if !ok || denial.Reason != challenge.ReasonInvalidToken || status.Code(err) != codes.Unauthenticated {
 				t.Fatalf("received %v, %v", message, err)
 			}
-			challenge := denial.Challenge
-			if challenge.Error != "invalid_token" || challenge.Realm != rpctest.GuardedService || challenge.ResourceMetadata != metadataURL {
-				t.Errorf("SEED-3: got %+v", challenge)
+			got := denial.Challenge
+			if got.Error != "invalid_token" || got.Realm != rpctest.GuardedService || got.ResourceMetadataURL != metadataURL {
+				t.Errorf("SEED-3: got %+v", got)
 			}
 			if header, _ := stream.Header(); len(header.Get("www-authenticate")) != 1 {
 				t.Errorf("RPC-3: the header was not sent yet, and holds %v", header)
@@ -112,7 +112,7 @@ func TestMessageAfterExpiry(t *testing.T) {
 	untilExpiry(<-opened)
 	_ = stream.SendMsg(&rpctest.Message{Value: "too late"})
 	err := stream.RecvMsg(new(rpctest.Message))
-	if denial, ok := grpcauth.FromError(err); !ok || denial.Kind != interceptor.KindInvalidToken {
+	if denial, ok := grpcauth.FromError(err); !ok || denial.Reason != challenge.ReasonInvalidToken {
 		t.Errorf("R9068-4.c: got %v", err)
 	}
 	select {
@@ -122,15 +122,15 @@ func TestMessageAfterExpiry(t *testing.T) {
 	}
 }
 
-// TestExpiryIsLoggedOnce: a handler that goes on hoping gets the same answer
-// again and again, and the log one record (SEED-1).
+// TestExpiryIsLoggedOnce: a handler that keeps trying gets the same error each
+// time, and the log gets one record (SEED-1).
 func TestExpiryIsLoggedOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.Verifier.Lifetime = -time.Second
 	stream := openBidi(t.Context(), t, w, func(_ any, stream grpc.ServerStream) error {
-		var hoping sync.WaitGroup
-		hoping.Go(func() {
+		var trying sync.WaitGroup
+		trying.Go(func() {
 			for range 100 {
 				if err := stream.SendMsg(&rpctest.Message{}); err == nil {
 					t.Error("R9068-4.b: sent")
@@ -139,7 +139,7 @@ func TestExpiryIsLoggedOnce(t *testing.T) {
 		})
 		err := stream.RecvMsg(new(rpctest.Message))
 		again := stream.RecvMsg(new(rpctest.Message))
-		hoping.Wait()
+		trying.Wait()
 		if err == nil || !errors.Is(again, err) {
 			t.Errorf("R9068-4.b: received %v, then %v", err, again)
 		}
@@ -148,7 +148,7 @@ func TestExpiryIsLoggedOnce(t *testing.T) {
 	_ = stream.SendMsg(&rpctest.Message{})
 	_ = stream.SendMsg(&rpctest.Message{})
 	err := stream.RecvMsg(new(rpctest.Message))
-	if denial, ok := grpcauth.FromError(err); !ok || denial.Kind != interceptor.KindInvalidToken {
+	if denial, ok := grpcauth.FromError(err); !ok || denial.Reason != challenge.ReasonInvalidToken {
 		t.Errorf("R9068-4.c: got %v", err)
 	}
 	if header, _ := stream.Header(); len(header.Get("www-authenticate")) != 1 {
@@ -159,8 +159,36 @@ func TestExpiryIsLoggedOnce(t *testing.T) {
 	}
 }
 
-// TestStreamWithinToken: until the token expires, and where nobody knows when
-// that is, streams are left alone; so are those that need no token.
+// TestRefusedMessageIsIgnored: the client learns that the stream was cut off, even
+// if the handler ignores that a message was refused (R9068-4.c).
+func TestRefusedMessageIsIgnored(t *testing.T) {
+	t.Parallel()
+	for name, handler := range map[string]grpc.StreamHandler{
+		"on SendMsg": func(_ any, stream grpc.ServerStream) error {
+			_ = stream.SendMsg(&rpctest.Message{Value: "too late"})
+			return nil
+		},
+		"on RecvMsg": func(_ any, stream grpc.ServerStream) error {
+			_ = stream.RecvMsg(new(rpctest.Message))
+			return nil
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.Verifier.Lifetime = -time.Second
+			stream := openBidi(t.Context(), t, w, handler)
+			_ = stream.SendMsg(&rpctest.Message{Value: "hello"})
+			err := stream.RecvMsg(new(rpctest.Message))
+			if denial, ok := grpcauth.FromError(err); !ok || denial.Reason != challenge.ReasonInvalidToken {
+				t.Errorf("R9068-4.c: got %v", err)
+			}
+		})
+	}
+}
+
+// TestStreamWithinToken: a stream whose token has not expired, or does not expire,
+// is not changed; nor is one that needs no token.
 func TestStreamWithinToken(t *testing.T) {
 	t.Parallel()
 	for _, lifetime := range []time.Duration{0, time.Hour} {
@@ -196,7 +224,7 @@ func TestClientLeaves(t *testing.T) {
 	if err := stream.RecvMsg(new(rpctest.Message)); err != nil {
 		t.Fatal(err)
 	}
-	if running("leavingHandler") != 1 {
+	if rpctest.Running("leavingHandler") != 1 {
 		t.Error("the search for goroutines finds none")
 	}
 	leave()
@@ -205,7 +233,7 @@ func TestClientLeaves(t *testing.T) {
 	}
 	patience, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	for running("leavingHandler") > 0 {
+	for rpctest.Running("leavingHandler") > 0 {
 		select {
 		case <-patience.Done():
 			t.Fatal("a goroutine is left")
@@ -227,24 +255,4 @@ func leavingHandler(stream grpc.ServerStream) error {
 			return err
 		}
 	}
-}
-
-// running counts the goroutines in whose stack a function stands.
-func running(function string) int {
-	stacks := make([]byte, 1<<20)
-	for {
-		n := runtime.Stack(stacks, true)
-		if n < len(stacks) {
-			stacks = stacks[:n]
-			break
-		}
-		stacks = make([]byte, 2*len(stacks))
-	}
-	count := 0
-	for stack := range strings.SplitSeq(string(stacks), "\n\n") {
-		if strings.Contains(stack, function+"(") {
-			count++
-		}
-	}
-	return count
 }

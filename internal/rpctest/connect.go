@@ -11,7 +11,7 @@ import (
 	"connectrpc.com/connect"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
-	"github.com/drawbridge-rpc/drawbridge/interceptor"
+	"github.com/drawbridge-rpc/drawbridge/token"
 )
 
 // Message is every message of the services.
@@ -30,9 +30,9 @@ func (h *Handlers) ConnectMux(options ...connect.HandlerOption) *http.ServeMux {
 	return mux
 }
 
-// Greeting is what every handler answers: the message and who sent it.
+// Greeting is the reply of every handler: the message and its sender.
 func Greeting(ctx context.Context, message string) string {
-	info, ok := interceptor.TokenInfoFromContext(ctx)
+	info, ok := token.FromContext(ctx)
 	if !ok {
 		return message + " from anybody"
 	}
@@ -103,7 +103,7 @@ func callUnary(ctx context.Context, c *connect.Client[Message, Message], header 
 func callClient(ctx context.Context, c *connect.Client[Message, Message], header http.Header) (string, error) {
 	stream := c.CallClientStream(ctx)
 	maps.Copy(stream.RequestHeader(), header)
-	// io.EOF means that the server has ended the stream; receiving tells why.
+	// io.EOF means that the server has ended the stream; receiving returns the reason.
 	if err := stream.Send(hello()); err != nil && !errors.Is(err, io.EOF) {
 		return "", err
 	}

@@ -102,7 +102,7 @@ func CallGRPC(ctx context.Context, conn *grpc.ClientConn, service, method string
 	if err != nil {
 		return "", err
 	}
-	// io.EOF means that the server has ended the stream; RecvMsg tells why.
+	// io.EOF means that the server has ended the stream; RecvMsg returns the reason.
 	if err := stream.SendMsg(message); err != nil && !errors.Is(err, io.EOF) {
 		return "", err
 	}

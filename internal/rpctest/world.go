@@ -9,12 +9,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/drawbridge-rpc/drawbridge/interceptor"
+	"github.com/drawbridge-rpc/drawbridge"
+	"github.com/drawbridge-rpc/drawbridge/token"
 )
 
-// The resource of a [World], and its metadata document.
+// The resource of a [World], its metadata document, and the issuer of its tokens.
 const (
 	Resource    = "https://api.example.com"
+	Issuer      = "https://login.example.com"
 	MetadataURL = Resource + "/.well-known/oauth-protected-resource"
 )
 
@@ -33,30 +35,30 @@ const (
 // (RPC-7).
 const Secret = "kid-4711"
 
-// Verifier judges tokens by their name.
+// Verifier verifies tokens by their name.
 type Verifier struct {
 	// Asked counts how often it was.
 	Asked atomic.Int64
 	// Lifetime is how long a token is good for, counted from when it is
-	// verified. Zero is for ever.
+	// verified. Zero means that it never ends.
 	Lifetime time.Duration
 }
 
-// VerifyToken implements [interceptor.TokenVerifier].
-func (v *Verifier) VerifyToken(_ context.Context, token string) (*interceptor.TokenInfo, error) {
+// VerifyToken implements [token.Verifier].
+func (v *Verifier) VerifyToken(_ context.Context, raw string) (*token.Info, error) {
 	v.Asked.Add(1)
-	info := &interceptor.TokenInfo{Subject: "ada", Audience: []string{Resource}, Scopes: []string{ScopeWrite}}
+	info := &token.Info{Issuer: Issuer, Subject: "ada", Audience: []string{Resource}, Scopes: []string{ScopeWrite}}
 	if v.Lifetime != 0 {
 		info.Expiry = time.Now().Add(v.Lifetime)
 	}
-	switch token {
+	switch raw {
 	case TokenGood:
 		return info, nil
 	case TokenRead:
 		info.Scopes = []string{ScopeRead}
 		return info, nil
 	case TokenDown:
-		return nil, fmt.Errorf("%w: %s", interceptor.ErrUnavailable, Secret)
+		return nil, fmt.Errorf("%w: %s", token.ErrUnavailable, Secret)
 	case TokenOdd:
 		return nil, errors.New(Secret)
 	case TokenPanic:
@@ -64,7 +66,7 @@ func (v *Verifier) VerifyToken(_ context.Context, token string) (*interceptor.To
 	case TokenNobody:
 		return nil, nil //nolint:nilnil // The bug that is meant.
 	default:
-		return nil, fmt.Errorf("%w: %s", interceptor.ErrInvalidToken, Secret)
+		return nil, fmt.Errorf("%w: %s", token.ErrInvalid, Secret)
 	}
 }
 
@@ -88,7 +90,7 @@ func (r *Records) Handle(context.Context, slog.Record) error {
 
 // World is an Authorizer for the services, and all that it uses.
 type World struct {
-	*interceptor.Authorizer
+	*drawbridge.Authorizer
 
 	Verifier Verifier
 	Log      Records
@@ -96,11 +98,11 @@ type World struct {
 }
 
 // NewWorld makes a World whose configuration may be changed.
-func NewWorld(tb testing.TB, change ...func(*interceptor.Config)) *World {
+func NewWorld(tb testing.TB, change ...func(*drawbridge.Config)) *World {
 	tb.Helper()
 	w := new(World)
-	cfg := interceptor.Config{
-		Resources: []interceptor.Resource{{Identifier: Resource, AuthorizationServers: []string{"https://login.example.com"}}},
+	cfg := drawbridge.Config{
+		Resources: []drawbridge.Resource{{Identifier: Resource, AuthorizationServers: []string{Issuer}}},
 		Policy:    Policy(),
 		Verifier:  &w.Verifier,
 		Logger:    slog.New(&w.Log),
@@ -109,7 +111,7 @@ func NewWorld(tb testing.TB, change ...func(*interceptor.Config)) *World {
 		f(&cfg)
 	}
 	var err error
-	if w.Authorizer, err = interceptor.New(cfg); err != nil {
+	if w.Authorizer, err = drawbridge.New(cfg); err != nil {
 		tb.Fatal(err)
 	}
 	return w

@@ -1,10 +1,9 @@
-// The MCP client of the TypeScript SDK walks into the quickstart:
+// Connects the MCP client of the TypeScript SDK to the quickstart:
 //
 //	node client.mjs <1|2> <preregistered|registers> < the line that -serve prints
 //
-// All it is told is the URL of the MCP endpoint and, unless it registers itself,
-// a client id. It exits 0 if every tool answered, after as many step-ups as that
-// took.
+// It gets the URL of the MCP endpoint and, unless it registers itself, a client id.
+// It exits with 0 if every tool returned a result, after as many step-ups as needed.
 import { readFileSync } from 'node:fs';
 
 const [version, registration] = process.argv.slice(2);
@@ -20,8 +19,8 @@ const { Client, StreamableHTTPClientTransport, UnauthorizedError } =
 
 const redirectUrl = 'http://127.0.0.1:9876/callback';
 
-// user keeps what the client learns, and stands in for the browser: the
-// authorization server of the quickstart approves whatever it is asked.
+// user keeps the state of the client, and acts as the browser: the authorization
+// server of the quickstart consents to every request.
 const user = {
   redirectUrl,
   clientMetadata: {
@@ -62,7 +61,7 @@ const user = {
 let client;
 let transport;
 
-// authorized runs an action, and again each time that the user had to approve.
+// authorized runs an action, and again after each consent of the user.
 async function authorized(action) {
   for (let tries = 0; ; tries++) {
     try {

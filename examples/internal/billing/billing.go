@@ -10,7 +10,7 @@ import (
 )
 
 // A Service is the implementation of billing.v1.BillingService, for connect-go
-// and grpc-go alike: the signature of a unary RPC is the same in both.
+// and grpc-go, whose unary RPCs have the same signature.
 type Service struct {
 	billingv1.UnsafeBillingServiceServer
 
@@ -22,7 +22,7 @@ var (
 	_ billingv1.BillingServiceServer         = (*Service)(nil)
 )
 
-// NewService returns a service that knows two invoices, INV-1001 and INV-1002.
+// NewService returns a service with two invoices, INV-1001 and INV-1002.
 func NewService() *Service {
 	return &Service{invoices: map[string]*billingv1.Invoice{
 		"INV-1001": {Id: "INV-1001", Customer: "Harbour Works", AmountMinor: 125_000, Currency: "EUR"},

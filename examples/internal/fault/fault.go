@@ -1,5 +1,5 @@
-// Package fault holds the errors of the example services. One value serves
-// connect-go and grpc-go alike, so that a service has one implementation.
+// Package fault holds the errors of the example services. connect-go and grpc-go
+// understand the same value, so that a service has one implementation.
 package fault
 
 import (
@@ -11,42 +11,43 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// An Error is what a service tells its caller: a code of the RPC and a
-// sentence. connect-go finds a [connect.Error] in it, grpc-go a
-// [status.Status]; the two count their codes alike.
+// An Error is the error of a service: a code of the RPC and a sentence for the
+// caller. connect-go finds a [connect.Error] in it, and grpc-go a [status.Status];
+// both use the same codes.
 type Error struct {
 	code    connect.Code
 	message string
 }
 
-// InvalidArgument says that the request cannot be right, whatever is in stock.
+// InvalidArgument returns the error of a request that is invalid in any state.
 func InvalidArgument(format string, args ...any) *Error {
 	return &Error{connect.CodeInvalidArgument, fmt.Sprintf(format, args...)}
 }
 
-// NotFound says that the request names something that does not exist.
+// NotFound returns the error of a request for something that does not exist.
 func NotFound(format string, args ...any) *Error {
 	return &Error{connect.CodeNotFound, fmt.Sprintf(format, args...)}
 }
 
-// FailedPrecondition says that the request does not fit the present state.
+// FailedPrecondition returns the error of a request that the current state does not
+// allow.
 func FailedPrecondition(format string, args ...any) *Error {
 	return &Error{connect.CodeFailedPrecondition, fmt.Sprintf(format, args...)}
 }
 
-// ResourceExhausted says that the request goes beyond a limit.
+// ResourceExhausted returns the error of a request that exceeds a limit.
 func ResourceExhausted(format string, args ...any) *Error {
 	return &Error{connect.CodeResourceExhausted, fmt.Sprintf(format, args...)}
 }
 
-// Code is the code of the RPC.
+// Code returns the code of the RPC.
 func (e *Error) Code() connect.Code { return e.code }
 
-// Error is the sentence for the caller.
+// Error returns the sentence for the caller.
 func (e *Error) Error() string { return e.message }
 
-// Unwrap is where connect-go finds its error.
+// Unwrap returns the error of connect-go.
 func (e *Error) Unwrap() error { return connect.NewError(e.code, errors.New(e.message)) }
 
-// GRPCStatus is where grpc-go finds its status.
+// GRPCStatus returns the status of grpc-go.
 func (e *Error) GRPCStatus() *status.Status { return status.New(codes.Code(e.code), e.message) }

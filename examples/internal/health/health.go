@@ -1,5 +1,5 @@
 // Package health serves the standard health service over Connect, with the
-// implementation that grpc-go brings.
+// implementation of grpc-go.
 package health
 
 import (
@@ -16,8 +16,8 @@ import (
 )
 
 // NewHandler returns the path of grpc.health.v1.Health and a handler for it
-// that speaks Connect, gRPC and gRPC-Web. It answers from server, which a
-// grpc-go server may use at the same time.
+// that speaks Connect, gRPC and gRPC-Web. It uses server, which a grpc-go server may
+// share.
 func NewHandler(server *health.Server, opts ...connect.HandlerOption) (string, http.Handler) {
 	methods := healthv1.File_grpc_health_v1_health_proto.Services().ByName("Health").Methods()
 	options := func(method protoreflect.Name) connect.HandlerOption {
@@ -50,20 +50,20 @@ func NewHandler(server *health.Server, opts ...connect.HandlerOption) (string, h
 	return "/" + healthv1.Health_ServiceDesc.ServiceName + "/", mux
 }
 
-// watcher is a stream of connect-go in the clothes of grpc-go.
-// [health.Server.Watch] uses no more of it than the two methods below.
+// watcher adapts a stream of connect-go to grpc-go. [health.Server.Watch] uses only
+// the two methods below.
 type watcher struct {
 	grpc.ServerStream
 
-	ctx    context.Context //nolint:containedctx // that is where grpc-go keeps it
+	ctx    context.Context //nolint:containedctx // grpc-go keeps it there.
 	stream *connect.ServerStream[healthv1.HealthCheckResponse]
 }
 
 func (w watcher) Context() context.Context                      { return w.ctx }
 func (w watcher) Send(resp *healthv1.HealthCheckResponse) error { return w.stream.Send(resp) }
 
-// connectError turns a status of grpc-go into an error of connect-go. The two
-// count their codes alike.
+// connectError turns a status of grpc-go into an error of connect-go, which uses the
+// same codes.
 func connectError(err error) error {
 	if err == nil {
 		return nil

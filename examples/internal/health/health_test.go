@@ -13,8 +13,7 @@ import (
 	"github.com/drawbridge-rpc/drawbridge/examples/internal/health"
 )
 
-// call returns a client of one RPC of the health service that answers from
-// server.
+// call returns a client of one RPC of the health service of server.
 func call[Req, Resp any](t *testing.T, server *grpchealth.Server, procedure string) *connect.Client[Req, Resp] {
 	t.Helper()
 	mux := http.NewServeMux()

@@ -10,7 +10,7 @@ import (
 	"github.com/drawbridge-rpc/drawbridge/examples/proto/inventory/v1/inventoryv1connect"
 )
 
-// A ConnectHandler fits a [Service] to connect-go.
+// A ConnectHandler adapts a [Service] to connect-go.
 type ConnectHandler struct{ *Service }
 
 var _ inventoryv1connect.InventoryServiceHandler = ConnectHandler{}
@@ -33,7 +33,7 @@ func (h ConnectHandler) ImportItems(_ context.Context, stream *connect.ClientStr
 	})
 }
 
-// Reconcile streams both ways.
+// Reconcile streams in both directions.
 func (h ConnectHandler) Reconcile(_ context.Context, stream *connect.BidiStream[inventoryv1.ReconcileRequest, inventoryv1.ReconcileResponse]) error {
 	return h.reconcile(stream.Receive, stream.Send)
 }

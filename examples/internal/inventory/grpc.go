@@ -6,7 +6,7 @@ import (
 	inventoryv1 "github.com/drawbridge-rpc/drawbridge/examples/proto/inventory/v1"
 )
 
-// A GRPCServer fits a [Service] to grpc-go.
+// A GRPCServer adapts a [Service] to grpc-go.
 type GRPCServer struct {
 	inventoryv1.UnsafeInventoryServiceServer // every RPC is implemented below or by Service
 	*Service
@@ -28,7 +28,7 @@ func (s GRPCServer) ImportItems(stream grpc.ClientStreamingServer[inventoryv1.Im
 	return stream.SendAndClose(resp)
 }
 
-// Reconcile streams both ways.
+// Reconcile streams in both directions.
 func (s GRPCServer) Reconcile(stream grpc.BidiStreamingServer[inventoryv1.ReconcileRequest, inventoryv1.ReconcileResponse]) error {
 	return s.reconcile(stream.Recv, stream.Send)
 }

@@ -20,8 +20,7 @@ import (
 	"github.com/drawbridge-rpc/drawbridge/examples/proto/inventory/v1/inventoryv1connect"
 )
 
-// caller calls the service over one framework. What the tests ask of both is
-// the same.
+// caller calls the service over one framework. The tests of both are the same.
 type caller interface {
 	list(ctx context.Context, filter string) (*inventoryv1.ListItemsResponse, error)
 	adjust(ctx context.Context, sku string, delta int64) (*inventoryv1.AdjustStockResponse, error)
@@ -295,7 +294,7 @@ func (c grpcCaller) reconcile(ctx context.Context, counts ...*inventoryv1.Reconc
 	return reconcile(stream.Send, stream.Recv, stream.CloseSend, counts)
 }
 
-// reconcile sends one count after the other, each after the answer to the one
+// reconcile sends one count after the other, each after the response to the one
 // before.
 func reconcile(
 	send func(*inventoryv1.ReconcileRequest) error,

@@ -1,9 +1,9 @@
 // Package inventory implements inventory.v1.InventoryService over a warehouse
 // in memory.
 //
-// [Service] has one method for each RPC. The unary ones have the signature
-// that connect-go and grpc-go share; [ConnectHandler] and [GRPCServer] fit the
-// streams to the types of each.
+// [Service] has one method for each RPC. The unary ones have the signature that
+// connect-go and grpc-go share; [ConnectHandler] and [GRPCServer] adapt the streams
+// to the types of each.
 package inventory
 
 import (
@@ -21,8 +21,8 @@ const (
 	maxWatched = 100
 )
 
-// A Service is the implementation of inventory.v1.InventoryService. It knows
-// nothing of tokens: who may call what is decided before it is called.
+// A Service is the implementation of inventory.v1.InventoryService. It does not
+// depend on tokens: calls are authorized before they reach it.
 type Service struct {
 	stock *Stock
 }
@@ -30,7 +30,7 @@ type Service struct {
 // NewService returns a service over stock.
 func NewService(stock *Stock) *Service { return &Service{stock: stock} }
 
-// ListItems returns the items that the request chooses.
+// ListItems returns the items that the request selects.
 func (s *Service) ListItems(_ context.Context, req *inventoryv1.ListItemsRequest) (*inventoryv1.ListItemsResponse, error) {
 	var resp inventoryv1.ListItemsResponse
 	for _, item := range s.stock.List(req.GetFilter()) {
@@ -48,8 +48,8 @@ func (s *Service) AdjustStock(_ context.Context, req *inventoryv1.AdjustStockReq
 	return &inventoryv1.AdjustStockResponse{Item: toProto(item)}, nil
 }
 
-// watch sends the items as they are and then each that changes, until the
-// request's limit, the end of ctx, or an error of send.
+// watch sends the current items and then each that changes, until the request's
+// limit, the end of ctx, or an error of send.
 func (s *Service) watch(ctx context.Context, req *inventoryv1.WatchStockRequest, send func(*inventoryv1.WatchStockResponse) error) error {
 	if len(req.GetSkus()) > maxWatched {
 		return fault.InvalidArgument("more than %d SKUs to watch, leave them out to watch all", maxWatched)
@@ -78,7 +78,7 @@ func (s *Service) watch(ctx context.Context, req *inventoryv1.WatchStockRequest,
 	}
 }
 
-// importItems stores what receive returns until it returns [io.EOF].
+// importItems stores the items that receive returns until it returns [io.EOF].
 func (s *Service) importItems(receive func() (*inventoryv1.ImportItemsRequest, error)) (*inventoryv1.ImportItemsResponse, error) {
 	var items []Item
 	for {
@@ -101,8 +101,7 @@ func (s *Service) importItems(receive func() (*inventoryv1.ImportItemsRequest, e
 	return &inventoryv1.ImportItemsResponse{Created: created, Updated: updated}, nil
 }
 
-// reconcile answers each count that receive returns, until it returns
-// [io.EOF].
+// reconcile responds to each count that receive returns, until it returns [io.EOF].
 func (s *Service) reconcile(receive func() (*inventoryv1.ReconcileRequest, error), send func(*inventoryv1.ReconcileResponse) error) error {
 	for {
 		req, err := receive()

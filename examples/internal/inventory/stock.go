@@ -30,10 +30,10 @@ type Stock struct {
 	mu       sync.Mutex
 	items    map[string]entry
 	revision uint64
-	changed  chan struct{} // closed, and replaced, with each change
+	changed  chan struct{} // closed and replaced with each change
 }
 
-// entry is an item and the revision of the stock in which it changed last.
+// entry is an item and the revision of the stock in which it last changed.
 type entry struct {
 	Item
 
@@ -49,8 +49,8 @@ func NewStock(items ...Item) *Stock {
 	return s
 }
 
-// List returns the items whose SKU or name contains filter, in whatever case,
-// in the order of their SKUs.
+// List returns the items whose SKU or name contains filter, ignoring case, in the
+// order of their SKUs.
 func (s *Stock) List(filter string) []Item {
 	filter = strings.ToLower(filter)
 	s.mu.Lock()
@@ -68,7 +68,7 @@ func (s *Stock) List(filter string) []Item {
 // Adjust adds delta to the quantity of an item and returns the item.
 func (s *Stock) Adjust(sku string, delta int64) (Item, error) {
 	if delta == 0 {
-		return Item{}, fault.InvalidArgument("delta is zero, there is nothing to adjust")
+		return Item{}, fault.InvalidArgument("delta is zero, so there is nothing to adjust")
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -87,11 +87,11 @@ func (s *Stock) Adjust(sku string, delta int64) (Item, error) {
 	return found, nil
 }
 
-// SetCount records that counted pieces of an item were found. It returns the
-// item and by how much the record was wrong.
+// SetCount records the counted quantity of an item. It returns the item and the
+// difference from the quantity before.
 func (s *Stock) SetCount(sku string, counted int64) (Item, int64, error) {
 	if counted < 0 {
-		return Item{}, 0, fault.InvalidArgument("counted is %d, which is less than nothing", counted)
+		return Item{}, 0, fault.InvalidArgument("counted is %d, which is negative", counted)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -107,8 +107,8 @@ func (s *Stock) SetCount(sku string, counted int64) (Item, int64, error) {
 	return found, difference, nil
 }
 
-// Import stores all items, or none of them if one is faulty. It returns how
-// many were new and how many replaced an item with the same SKU.
+// Import stores all items, or none of them if one is invalid. It returns how many
+// were new and how many replaced an item with the same SKU.
 func (s *Stock) Import(items []Item) (created, updated uint32, err error) {
 	for i, item := range items {
 		if err := validate(item); err != nil {
@@ -135,9 +135,9 @@ func (s *Stock) Import(items []Item) (created, updated uint32, err error) {
 	return created, updated, nil
 }
 
-// Since returns the items that changed after the given revision, in the order
-// of their changes, the present revision, and a channel that is closed with
-// the next change. Revision zero asks for all items.
+// Since returns the items that changed after the given revision, in the order of
+// their changes, the current revision, and a channel that is closed with the next
+// change. With revision zero it returns all items.
 func (s *Stock) Since(revision uint64) (items []Item, now uint64, changed <-chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -166,8 +166,8 @@ func (s *Stock) get(sku string) (Item, error) {
 	return found.Item, nil
 }
 
-// put stores an item and wakes those who wait for a change. The caller holds
-// the lock.
+// put stores an item and wakes the goroutines that wait for a change. The caller
+// holds the lock.
 func (s *Stock) put(item Item) {
 	s.revision++
 	s.items[item.SKU] = entry{item, s.revision}

@@ -1,8 +1,8 @@
 // Package mcptools offers the example services as tools of an MCP server.
 //
-// A tool calls the Go method of the service in the same process. No token is
-// sent anywhere: whether the caller may use the tool was decided before it
-// runs, on the token that came with the request (see [Procedures]).
+// A tool calls the Go method of the service in the same process. No token is sent
+// on: the call is authorized before the tool runs, by the token of the request (see
+// [Procedures]).
 package mcptools
 
 import (
@@ -16,8 +16,8 @@ import (
 	inventoryv1 "github.com/drawbridge-rpc/drawbridge/examples/proto/inventory/v1"
 )
 
-// Procedures tells which RPC each tool stands for. A tool asks for what its
-// RPC asks for.
+// Procedures maps each tool to the RPC that it stands for. Calling the tool has the
+// requirements of that RPC.
 func Procedures() map[string]string {
 	return map[string]string{
 		"list_items":   inventoryv1.InventoryService_ListItems_FullMethodName,
@@ -26,19 +26,19 @@ func Procedures() map[string]string {
 	}
 }
 
-// Item is an item of the warehouse as the tools return it.
+// Item is an item of the warehouse in the results of the tools.
 type Item struct {
 	SKU      string `json:"sku" jsonschema:"the stock keeping unit"`
 	Name     string `json:"name" jsonschema:"the name for people"`
 	Quantity int64  `json:"quantity" jsonschema:"the number of pieces in stock"`
 }
 
-// ListItemsInput chooses the items of the tool list_items.
+// ListItemsInput selects the items of the tool list_items.
 type ListItemsInput struct {
 	Filter string `json:"filter,omitempty" jsonschema:"only items whose name or SKU contains this; empty means all"`
 }
 
-// ListItemsOutput is what the tool list_items returns.
+// ListItemsOutput is the result of the tool list_items.
 type ListItemsOutput struct {
 	Items []Item `json:"items" jsonschema:"the items in the order of their SKUs"`
 }
@@ -49,7 +49,7 @@ type AdjustStockInput struct {
 	Delta int64  `json:"delta" jsonschema:"the pieces that come in, or, if negative, go out"`
 }
 
-// AdjustStockOutput is what the tool adjust_stock returns.
+// AdjustStockOutput is the result of the tool adjust_stock.
 type AdjustStockOutput struct {
 	Item Item `json:"item" jsonschema:"the item after the change"`
 }
@@ -59,7 +59,7 @@ type GetInvoiceInput struct {
 	ID string `json:"id" jsonschema:"the number of the invoice, for instance INV-1001"`
 }
 
-// GetInvoiceOutput is what the tool get_invoice returns.
+// GetInvoiceOutput is the result of the tool get_invoice.
 type GetInvoiceOutput struct {
 	ID          string `json:"id" jsonschema:"the number of the invoice"`
 	Customer    string `json:"customer" jsonschema:"the customer's name"`

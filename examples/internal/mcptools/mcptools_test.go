@@ -51,7 +51,7 @@ func call(t *testing.T, session *mcp.ClientSession, tool string, args map[string
 	return result
 }
 
-// Every tool stands for an RPC; a tool without one would be guarded by none.
+// Every tool has an RPC, whose rule guards it.
 func TestEveryToolHasAProcedure(t *testing.T) {
 	t.Parallel()
 	listed, err := connect(t).ListTools(t.Context(), nil)
@@ -92,7 +92,7 @@ func TestTools(t *testing.T) {
 	}
 }
 
-// What the service says is what the model reads.
+// The error of the service is the text that the model gets.
 func TestToolErrors(t *testing.T) {
 	t.Parallel()
 	session := connect(t)

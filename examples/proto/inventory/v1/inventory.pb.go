@@ -5,7 +5,7 @@
 // source: inventory/v1/inventory.proto
 
 // The stock of a small warehouse: one service with each of the four kinds of
-// RPC, so that the examples can show all of them being authorised.
+// RPC, so that the examples can show all of them being authorized.
 
 package inventoryv1
 

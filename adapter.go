@@ -1,0 +1,174 @@
+package drawbridge
+
+import (
+	"context"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+
+	"github.com/drawbridge-rpc/drawbridge/challenge"
+	"github.com/drawbridge-rpc/drawbridge/internal/rpc"
+)
+
+// Adapter is what an [Authorizer] offers to authors of adapters: packages that
+// carry its decisions over an RPC framework or a router. An adapter translates
+// and decides nothing: it fills a [Request], calls [Adapter.Authorize] or
+// [Adapter.Decide], and writes the denial in the caller's protocol.
+//
+// An Adapter is a small value, immutable and safe for concurrent use. Package
+// interceptor holds what adapters share on top of it.
+type Adapter struct{ authorizer *Authorizer }
+
+// Adapter returns the Authorizer as adapters use it.
+func (a *Authorizer) Adapter() Adapter { return Adapter{a} }
+
+// Authorizer returns the Authorizer behind d.
+func (d Adapter) Authorizer() *Authorizer { return d.authorizer }
+
+// Authorize decides about a request. It returns a context that carries the
+// [Caller], or a denial. If ctx carries a decision of this Authorizer about this
+// very request, made by an adapter further out, that stands and ctx is returned
+// as it is.
+//
+// A request is the same if requirement, resource and credential are. Another one
+// is decided under the configuration of the first decision, so that a call
+// never sees two.
+func (d Adapter) Authorize(ctx context.Context, req *Request) (context.Context, *challenge.DenialError) {
+	var w walk
+	outer := w.begin(ctx, d.authorizer)
+	if outer != nil && w.stands(ctx, req, outer) {
+		return ctx, nil
+	}
+	if denial := w.finish(ctx, req); denial != nil {
+		return nil, denial
+	}
+	return &callerContext{Context: ctx, caller: Caller{info: w.info, at: w.at, credential: w.value}}, nil
+}
+
+// Decide is [Adapter.Authorize] for adapters that keep the Caller in a context
+// of their own: it fills caller and allocates nothing. A caller that was let in
+// further out is copied into it.
+func (d Adapter) Decide(ctx context.Context, req *Request, caller *Caller) *challenge.DenialError {
+	var w walk
+	outer := w.begin(ctx, d.authorizer)
+	if outer != nil && w.stands(ctx, req, outer) {
+		*caller = *outer
+		return nil
+	}
+	if denial := w.finish(ctx, req); denial != nil {
+		return denial
+	}
+	*caller = Caller{info: w.info, at: w.at, credential: w.value}
+	return nil
+}
+
+// begin binds the walk to the configuration of the call, and returns the caller
+// that a let in further out.
+func (w *walk) begin(ctx context.Context, a *Authorizer) *Caller {
+	outer := callerOf(ctx, a)
+	if outer != nil {
+		w.state = outer.at.state
+	} else {
+		w.state = a.state.Load()
+	}
+	return outer
+}
+
+// finish decides, and logs a denial.
+func (w *walk) finish(ctx context.Context, req *Request) *challenge.DenialError {
+	denial := w.decide(ctx, req)
+	if denial != nil {
+		w.state.report(ctx, req.name(), denial, w.info)
+	}
+	return denial
+}
+
+// Caller returns the caller that this Authorizer let in and ctx carries, or nil.
+func (d Adapter) Caller(ctx context.Context) *Caller { return callerOf(ctx, d.authorizer) }
+
+func callerOf(ctx context.Context, a *Authorizer) *Caller {
+	caller, ok := ctx.Value(callerKey{}).(*Caller)
+	if !ok || caller.at == nil || caller.at.state.owner != a {
+		return nil
+	}
+	return caller
+}
+
+// Refuse returns the denial of a request that an adapter refuses for reasons of
+// its own transport, such as a foreign origin, and logs it with the cause.
+func (d Adapter) Refuse(ctx context.Context, req *Request, reason challenge.Reason, cause error) *challenge.DenialError {
+	denial := challenge.NewDenial(reason, cause)
+	denial.Challenge.Realm = req.realm()
+	caller := d.Caller(ctx)
+	if caller == nil {
+		d.authorizer.state.Load().report(ctx, req.name(), denial, nil)
+	} else {
+		caller.at.state.report(ctx, req.name(), denial, caller.info)
+	}
+	return denial
+}
+
+// HasRule reports whether a rule lets some caller call procedure,
+// "/pkg.Service/Method". An adapter that maps other names to procedures checks
+// that at construction, because without a rule every call is denied.
+func (d Adapter) HasRule(procedure string) bool {
+	return d.authorizer.state.Load().table.Lookup(procedure) != nil
+}
+
+// HasServiceRule is HasRule for the rule of a service as a whole, which guards
+// plain HTTP handlers.
+func (d Adapter) HasServiceRule(service string) bool {
+	return d.authorizer.state.Load().table.LookupService(service) != nil
+}
+
+// KnowsService reports whether the policy names a service or a descriptor of it
+// is linked into the program.
+func (d Adapter) KnowsService(service string) bool {
+	if !rpc.ValidService(service) {
+		return false
+	}
+	if d.authorizer.state.Load().table.HasService(service) {
+		return true
+	}
+	found, err := protoregistry.GlobalFiles.FindDescriptorByName(protoreflect.FullName(service))
+	_, isService := found.(protoreflect.ServiceDescriptor)
+	return err == nil && isService
+}
+
+// OwnsOrigin reports whether origin, as a browser writes it into the Origin field
+// (RFC 6454 §6.2), is that of one of the base URLs of the resources.
+func (d Adapter) OwnsOrigin(origin string) bool {
+	return d.authorizer.state.Load().directory.OwnsOrigin(origin)
+}
+
+// MetadataURL returns the URL of the metadata document of the resource that the
+// request belongs to, which a challenge names. If no resource covers its path,
+// that is the first one.
+func (d Adapter) MetadataURL(ctx context.Context, req *Request) string {
+	s := d.stateOf(ctx)
+	located := req.located()
+	address := s.directory.Locate(ctx, &located)
+	if address == nil {
+		address = s.directory.Addresses()[0]
+	}
+	return address.MetadataURL
+}
+
+// Mount returns the path of the resource that the request belongs to, without a
+// slash at the end: the part of the request's path that is not the procedure's.
+func (d Adapter) Mount(ctx context.Context, req *Request) string {
+	located := req.located()
+	address := d.stateOf(ctx).directory.Locate(ctx, &located)
+	if address == nil {
+		return ""
+	}
+	return address.Resource.Path()
+}
+
+// stateOf returns the configuration that the call of ctx is bound to.
+func (d Adapter) stateOf(ctx context.Context) *state {
+	if caller := d.Caller(ctx); caller != nil {
+		return caller.at.state
+	}
+	return d.authorizer.state.Load()
+}

@@ -1,0 +1,75 @@
+package drawbridge
+
+import (
+	"context"
+	"sync/atomic"
+
+	"github.com/drawbridge-rpc/drawbridge/challenge"
+)
+
+// Authorizer decides about calls. It is safe for concurrent use. It has one
+// immutable configuration at a time, which [Authorizer.Reconfigure] replaces. The
+// zero Authorizer is not usable; [New] returns one.
+type Authorizer struct {
+	state atomic.Pointer[state]
+}
+
+// New returns an Authorizer, or every fault of the configuration at once: its
+// error joins [*fault.Fault] values, over which fault.All iterates.
+func New(cfg Config) (*Authorizer, error) {
+	a := new(Authorizer)
+	if err := a.Reconfigure(cfg); err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+// Reconfigure replaces the configuration. It checks all of cfg as [New] does; if
+// there is a fault, it returns every one and the old configuration stays.
+//
+// A call is bound to the configuration that its first decision used: adapters
+// further in, Check, and the challenge of a nested call use it too, and a stream
+// keeps its rule until it ends. Calls that begin afterwards use the new one.
+func (a *Authorizer) Reconfigure(cfg Config) error {
+	s, err := newState(a, &cfg)
+	if err != nil {
+		return err
+	}
+	a.state.Store(s)
+	return nil
+}
+
+// Authorize decides about a request. It returns a context that carries the
+// caller, for [token.FromContext] and [Authorizer.Check], or a
+// [*challenge.DenialError]. Each denial is logged once, here.
+//
+// Nothing is remembered between calls: a verifier may keep facts of tokens, but
+// no decision outlives the call that it was made for.
+//
+// Servers use connectauth, grpcauth or httpbridge, which call it.
+func (a *Authorizer) Authorize(ctx context.Context, req Request) (context.Context, error) {
+	authorized, denial := a.Adapter().Authorize(ctx, &req)
+	return authorized, asError(denial)
+}
+
+// Check decides whether the caller that ctx carries may call a further
+// procedure, "/pkg.Service/Method", inside this process: it applies the rule of
+// that procedure to the token that was verified when the caller was let in. It
+// is for code that acts for the caller without sending a request, such as an MCP
+// tool that calls a service's Go method.
+//
+// The error is nil or a [*challenge.DenialError]. A denial for want of scopes
+// asks for all that the procedure and the call it was made from need together.
+// A ctx that carries no caller of this Authorizer is a fault of the program, and
+// the reason is [challenge.ReasonInternal].
+func (a *Authorizer) Check(ctx context.Context, procedure string) error {
+	caller := a.Adapter().Caller(ctx)
+	if caller == nil {
+		denial := challenge.NewDenial(challenge.ReasonInternal, errNoCaller)
+		req := Request{Procedure: procedure}
+		denial.Challenge.Realm = req.realm()
+		a.state.Load().report(ctx, procedure, denial, nil)
+		return denial
+	}
+	return caller.Check(ctx, procedure)
+}

@@ -1,0 +1,177 @@
+package drawbridge
+
+import (
+	"context"
+	"time"
+
+	"github.com/drawbridge-rpc/drawbridge/challenge"
+	"github.com/drawbridge-rpc/drawbridge/internal/callerkey"
+	"github.com/drawbridge-rpc/drawbridge/policy"
+	"github.com/drawbridge-rpc/drawbridge/token"
+)
+
+// Caller is the outcome of a decision that let a call in: who calls, on which
+// resource, under which requirement, and the configuration that decided. It is
+// for authors of adapters; handlers use [token.FromContext] and
+// [Authorizer.Check].
+//
+// A Caller is immutable once [Adapter.Decide] has filled it, and safe for
+// concurrent use. The zero Caller, and a nil one, stand for a call that nothing
+// authorized.
+type Caller struct {
+	info       *token.Info // nil if the rule is public
+	at         *checkpoint // nil if nothing was authorized
+	credential string      // the value of the Authorization field
+}
+
+type callerKey struct{}
+
+// callerContext carries a Caller in one allocation; context.WithValue would need
+// two.
+type callerContext struct {
+	context.Context //nolint:containedctx // It is a context.
+
+	caller Caller
+}
+
+func (c *callerContext) Value(key any) any {
+	if value := c.caller.Value(key); value != nil {
+		return value
+	}
+	return c.Context.Value(key)
+}
+
+// Value returns what a context that carries c has under a key, or nil for keys
+// of others. It is for adapters that keep the Caller in a context of their own.
+func (c *Caller) Value(key any) any {
+	switch key {
+	case callerKey{}:
+		return c
+	case callerkey.Info{}:
+		return c.info
+	default:
+		return nil
+	}
+}
+
+// NewContext returns a context that carries c, in place of the caller that ctx
+// carries. It is for servers that handle a request with a context which is not
+// the request's own, as MCP sessions do. A nil c carries no caller.
+func (c *Caller) NewContext(ctx context.Context) context.Context {
+	if c == nil {
+		c = new(Caller)
+	}
+	return &callerContext{Context: ctx, caller: *c}
+}
+
+// Info returns the facts of the caller's token as a copy, or nil if there is no
+// token.
+func (c *Caller) Info() *token.Info {
+	if c == nil {
+		return nil
+	}
+	return c.info.Clone()
+}
+
+// IsAnonymous reports whether c was let in without a token.
+func (c *Caller) IsAnonymous() bool { return c == nil || c.info == nil }
+
+// Expiry returns the instant from which the caller's token is refused. Zero
+// means that there is no end.
+func (c *Caller) Expiry() time.Time {
+	if c.IsAnonymous() {
+		return time.Time{}
+	}
+	return c.info.Expiry
+}
+
+// Expire returns the denial of a call whose token has expired since it was
+// authorized, and logs it.
+func (c *Caller) Expire(ctx context.Context, procedure string) *challenge.DenialError {
+	if c == nil || c.at == nil {
+		return challenge.NewDenial(challenge.ReasonInternal, errNoCaller)
+	}
+	req := Request{Procedure: procedure}
+	denial := c.at.denial(&req, challenge.ReasonInvalidToken, errExpired)
+	c.at.state.report(ctx, procedure, denial, c.info)
+	return denial
+}
+
+// Check decides whether the caller may call a further procedure,
+// "/pkg.Service/Method", inside this process; see [Authorizer.Check]. It uses
+// the configuration that let the caller in. The error is nil or a
+// [*challenge.DenialError].
+func (c *Caller) Check(ctx context.Context, procedure string) error {
+	return asError(c.check(ctx, procedure))
+}
+
+func (c *Caller) check(ctx context.Context, procedure string) *challenge.DenialError {
+	if c == nil || c.at == nil {
+		return challenge.NewDenial(challenge.ReasonInternal, errNoCaller)
+	}
+	rule := c.at.state.ruleFor(procedure, "")
+	if rule.isPublic() {
+		return nil
+	}
+	denial := c.judge(ctx, rule, &Request{Procedure: procedure})
+	if denial != nil {
+		c.at.state.report(ctx, procedure, denial, c.info)
+	}
+	return denial
+}
+
+// judge compares the facts of the token with a rule.
+func (c *Caller) judge(ctx context.Context, rule *rule, req *Request) *challenge.DenialError {
+	at := rule.at(c.at.address)
+	switch {
+	case c.info == nil:
+		return at.denial(req, challenge.ReasonNoCredentials, nil)
+	case c.info.Expired(time.Now()):
+		return at.denial(req, challenge.ReasonInvalidToken, errExpired)
+	case rule.requirement == nil:
+		return at.denial(req, challenge.ReasonNotFound, errNoRule)
+	}
+	err := rule.requirement.Check(ctx, policy.Input{Info: c.info, Procedure: req.Procedure})
+	if err == nil {
+		return nil
+	}
+	denial := at.shortfall(req, err)
+	if denial.Reason != challenge.ReasonInsufficientScope {
+		return denial
+	}
+	// The caller comes back the same way, with a token that may hold nothing
+	// else.
+	if joined := c.JoinScopes(denial.Challenge.Scopes, ""); len(joined) != len(denial.Challenge.Scopes) {
+		asking := *denial
+		asking.Challenge.Scopes = joined
+		return &asking
+	}
+	return denial
+}
+
+// JoinScopes adds to scopes what the requirement needs under which the caller
+// was let in and, unless it is empty, what a procedure needs that was called on
+// the way. A caller that lacks scopes for a nested call comes back the same way,
+// so the challenge asks for all of them.
+func (c *Caller) JoinScopes(scopes []string, procedure string) []string {
+	if c == nil || c.at == nil {
+		return scopes
+	}
+	if procedure != "" {
+		if through := c.at.state.table.Lookup(procedure); through != nil {
+			scopes = through.JoinScopes(scopes)
+		}
+	}
+	if c.at.requirement != nil {
+		scopes = c.at.requirement.JoinScopes(scopes)
+	}
+	return scopes
+}
+
+// asError keeps a nil denial from becoming an error that is not nil.
+func asError(denial *challenge.DenialError) error {
+	if denial == nil {
+		return nil
+	}
+	return denial
+}

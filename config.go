@@ -1,0 +1,94 @@
+package drawbridge
+
+import (
+	"log/slog"
+	"maps"
+	"net/netip"
+	"reflect"
+	"slices"
+
+	"github.com/drawbridge-rpc/drawbridge/fault"
+	"github.com/drawbridge-rpc/drawbridge/policy"
+	"github.com/drawbridge-rpc/drawbridge/token"
+)
+
+// Config configures an [Authorizer]. [New] checks all of it, copies what it
+// needs, and reports every fault at once.
+type Config struct {
+	// Resources are the protected resources (RFC 9728) that the server is. At
+	// least one is required. A request belongs to the resource whose
+	// identifier's path is the longest prefix, by whole segments, of the
+	// request's path: with https://h and https://h/mcp, the MCP endpoint
+	// belongs to the second and every RPC to the first. Where resources have
+	// different hosts, the Host of the request chooses among them, so the router
+	// has to choose by it as well; an unknown host is denied. A single resource
+	// owns every path. Of several, a path that none covers is denied.
+	Resources []Resource
+	// Policy is what each RPC requires of its caller.
+	Policy policy.Policy
+	// Verifier verifies access tokens. Required.
+	Verifier token.Verifier
+	// Bindings check proofs of possession, by confirmation method: the member
+	// of the token's cnf claim, such as "jkt" (RFC 9449 §6.1) or "x5t#S256"
+	// (RFC 8705 §3.1). A token that names a method without a Binding is refused,
+	// so without any every bound token is.
+	Bindings map[string]token.Binding
+	// TrustedProxies are the networks of the reverse proxies whose Forwarded
+	// and X-Forwarded-* headers name the host that the client dialled. Empty
+	// trusts none. The headers only choose which base URL of a resource is
+	// echoed, never which resource it is.
+	TrustedProxies []netip.Prefix
+	// Logger receives one record for each denial. Nil means slog.Default().
+	Logger *slog.Logger
+}
+
+// Resource is a protected resource: a URL that access tokens are minted for.
+type Resource struct {
+	// Identifier is the resource identifier (RFC 9728 §1.2): the URL that
+	// clients use, or a parent of it, without query and fragment. It is https;
+	// http is allowed on loopback alone, where localhost, 127.0.0.1 and [::1]
+	// then stand for each other. Required.
+	Identifier string
+	// AuthorizationServers are the issuer identifiers of the authorization
+	// servers that mint tokens for the resource. At least one is required.
+	AuthorizationServers []string
+	// Issuers are the values of a token's iss claim that open the resource, each
+	// compared byte for byte. Empty means AuthorizationServers; set it where a
+	// server is advertised under another name than its tokens carry.
+	Issuers []string
+	// Aliases are further base URLs, scheme and host without a path, under
+	// which clients dial in. A request that comes in under one gets challenges
+	// and metadata for it.
+	Aliases []string
+	// Audiences are further values of a token's aud claim that are accepted,
+	// for authorization servers that do not follow RFC 8707. Each is compared
+	// byte for byte.
+	Audiences []string
+	// Name is resource_name of the metadata document. It may be empty.
+	Name string
+	// DocumentationURL is resource_documentation of the metadata document: the
+	// URL of a page for developers. It may be empty.
+	DocumentationURL string
+}
+
+// check adds the faults of everything but the resources and the policy.
+func (cfg *Config) check(faults *fault.List) {
+	if isNil(cfg.Verifier) {
+		faults.Add("Verifier", "", "is required", "")
+	}
+	for _, method := range slices.Sorted(maps.Keys(cfg.Bindings)) {
+		switch {
+		case method == "":
+			faults.Add("Bindings", "", "has an entry without a confirmation method", "")
+		case isNil(cfg.Bindings[method]):
+			faults.Add("Bindings", method, "has no Binding", "")
+		}
+	}
+}
+
+// isNil reports whether an interface holds nothing, a nil pointer, or a nil
+// function.
+func isNil(value any) bool {
+	v := reflect.ValueOf(value)
+	return !v.IsValid() || (v.Kind() == reflect.Pointer || v.Kind() == reflect.Func) && v.IsNil()
+}

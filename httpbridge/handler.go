@@ -1,0 +1,64 @@
+package httpbridge
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/drawbridge-rpc/drawbridge/internal/exchange"
+)
+
+// Handler wraps a server. When RPC code below meets a denial, by connectauth or
+// by the relay of connectauth and grpcauth, the response becomes that denial:
+// status, challenge and body, in place of the handler's, as long as nothing was
+// written. See [Dismiss] for handlers that can do without.
+//
+// A response in gRPC, gRPC-Web or Connect is never replaced, because its client
+// would not understand; it gains the header if the denial is its own. It is in one
+// of these protocols if its content type is, or if an RPC handler that connectauth
+// guards serves the request. The header of the request does not matter.
+func (b *Bridge) Handler(next http.Handler) http.Handler {
+	return b.outermost(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx := r.Context()
+		if isBridged(ctx) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		b.translate(newConversation(b, w, ctx, b.adapter.Caller(ctx)), r, next)
+	}))
+}
+
+// isBridged reports whether another part of a bridge serves the request.
+func isBridged(ctx context.Context) bool { return exchange.FromContext(ctx) != nil }
+
+// outermost adds what is done once, by the part of the bridge that a request
+// reaches first: the public metadata documents, and CORS.
+func (b *Bridge) outermost(handler http.Handler) http.Handler {
+	first := handler
+	if b.cors != nil {
+		first = b.cors.Handler(handler)
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case b.serveMetadata(w, r):
+		case b.cors != nil && isBridged(r.Context()):
+			handler.ServeHTTP(w, r)
+		default:
+			first.ServeHTTP(w, r)
+		}
+	})
+}
+
+// translate serves a request so that denials which are met on the way become
+// the response.
+func (b *Bridge) translate(c *conversation, r *http.Request, handler http.Handler) {
+	c.request = r.WithContext(c)
+	returned := false
+	defer func() { c.finish(returned) }()
+	handler.ServeHTTP(&c.responseWriter, c.request)
+	returned = true
+}
+
+// Dismiss forgets the denial that a call of a backend returned as err, so that the
+// response of the handler stands. It is for handlers that can do without the
+// backend. The context is that of the HTTP request, or one made from it.
+func Dismiss(ctx context.Context, err error) { exchange.FromContext(ctx).Recorder().Dismiss(err) }

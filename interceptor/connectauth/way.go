@@ -1,0 +1,97 @@
+package connectauth
+
+import (
+	"net/http"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/drawbridge-rpc/drawbridge"
+)
+
+// These bound the work that a caller can cause by a path. A path that exceeds
+// them, and might be routed to a known procedure, is that of no procedure.
+const (
+	maxCleaned  = 8 << 10 // bytes of a path that routers might clean
+	maxSegments = 64      // of a path that ends in a known procedure
+	maxOnTheWay = 8       // rules that are asked about a path
+)
+
+// refuseOnTheWay decides about a path that ends in a known procedure, as it is
+// or as routers clean it. It reports whether it has refused the request.
+func (g *guard) refuseOnTheWay(w http.ResponseWriter, r *http.Request, req *drawbridge.Request) bool {
+	for _, procedure := range g.onTheWay(r.URL.Path) {
+		req.Procedure = procedure
+		var caller drawbridge.Caller
+		if denial := g.adapter.Decide(r.Context(), req, &caller); denial != nil {
+			g.refuse(w, r, denial)
+			return true
+		}
+	}
+	return false
+}
+
+// onTheWay returns the known procedures in a path that ends in one, the last of
+// them first. Of a path that exceeds the bounds it returns the path, which has no
+// rule.
+func (g *guard) onTheWay(literal string) []string {
+	found, ok := g.appendKnown(nil, literal)
+	switch {
+	case len(literal) > maxCleaned:
+		ok = ok && !mayBeCleaned(literal)
+	case ok:
+		if cleaned := clean(literal); cleaned != literal {
+			found, ok = g.appendKnown(found, cleaned)
+		}
+	}
+	if !ok {
+		return []string{literal}
+	}
+	return found
+}
+
+// appendKnown adds the known procedures in p, if it ends in one. It reports false
+// if p exceeds the bounds.
+func (g *guard) appendKnown(found []string, p string) (_ []string, ok bool) {
+	start := lastPair(p, len(p))
+	if start < 0 || !g.isKnown(p[start:]) {
+		return found, true
+	}
+	if strings.Count(p, "/") > maxSegments {
+		return nil, false
+	}
+	for end := len(p); start >= 0; start = lastPair(p, end) {
+		if procedure := p[start:end]; g.isKnown(procedure) && !slices.Contains(found, procedure) {
+			found = append(found, procedure)
+		}
+		end = strings.LastIndexByte(p[:end], '/')
+	}
+	return found, len(found) <= maxOnTheWay
+}
+
+// lastPair returns where the last two segments of p[:end] begin, or -1.
+func lastPair(p string, end int) int {
+	slash := strings.LastIndexByte(p[:end], '/')
+	if slash < 0 {
+		return -1
+	}
+	return strings.LastIndexByte(p[:slash], '/')
+}
+
+// mayBeCleaned reports whether a router might change a path.
+func mayBeCleaned(p string) bool {
+	return strings.HasSuffix(p, "/") || strings.Contains(p, "//") || strings.Contains(p, "/.") || strings.Contains(p, `\`)
+}
+
+// clean returns a path as routers read it that are lenient: with slashes for
+// backslashes, and without empty segments, dot segments, and slashes at the end.
+// It returns nearly every path as it is.
+func clean(p string) string {
+	if strings.IndexByte(p, '\\') >= 0 {
+		p = strings.ReplaceAll(p, `\`, "/")
+	}
+	if p == "" || p[0] != '/' {
+		return p
+	}
+	return path.Clean(p)
+}

@@ -1,0 +1,246 @@
+package resource_test
+
+import (
+	"cmp"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/drawbridge-rpc/drawbridge/internal/resource"
+	"github.com/drawbridge-rpc/drawbridge/internal/vectors"
+)
+
+// hostVector is an entry of testdata/hosts.json: a configuration, and the base
+// URL that each of several requests came in under. Resources are an identifier
+// and its aliases.
+type hostVector struct {
+	Name      string        `json:"name"`
+	Resources [][]string    `json:"resources"`
+	Proxies   []string      `json:"proxies"`
+	Path      string        `json:"path"`
+	Requests  []hostRequest `json:"requests"`
+}
+
+type hostRequest struct {
+	ID        string   `json:"id"`
+	Name      string   `json:"name"`
+	Host      string   `json:"host"`
+	TLS       bool     `json:"tls"`
+	Remote    string   `json:"remote"`
+	Forwarded []string `json:"forwarded"`
+	XHost     []string `json:"xhost"`
+	XProto    []string `json:"xproto"`
+	Want      string   `json:"want"`
+}
+
+func (v *hostVector) configs() []resource.Config {
+	var configs []resource.Config
+	for _, urls := range v.Resources {
+		configs = append(configs, configured(urls[0], urls[1:]...))
+	}
+	return configs
+}
+
+func (r *hostRequest) transport() *transport {
+	return &transport{host: r.Host, remote: r.Remote, encrypted: r.TLS, forwarded: r.Forwarded, xhost: r.XHost, xproto: r.XProto}
+}
+
+// TestHost: challenge and metadata document follow the host that the client
+// dialed, together (SEED-5, SEED-6).
+func TestHost(t *testing.T) {
+	t.Parallel()
+	for _, v := range vectors.Read[hostVector](t, "testdata/hosts.json") {
+		t.Run(v.Name, func(t *testing.T) {
+			t.Parallel()
+			d := newDirectory(t, v.configs(), v.Proxies...)
+			for _, r := range v.Requests {
+				t.Run(r.ID+" "+r.Name, func(t *testing.T) {
+					t.Parallel()
+					req := &resource.Request{Path: cmp.Or(v.Path, "/x"), Transport: r.transport()}
+					wantBase(t, d, req, r.Want, v.Path)
+					// A peer that the adapter knows counts as that of the connection.
+					known := r.transport()
+					known.remote = "192.0.2.1:1"
+					if r.Remote != "" {
+						wantBase(t, d, &resource.Request{Path: req.Path, RemoteAddr: r.Remote, Transport: known}, r.Want, v.Path)
+					}
+				})
+			}
+		})
+	}
+}
+
+func wantBase(t *testing.T, d *resource.Directory, req *resource.Request, want, path string) {
+	t.Helper()
+	address := d.Locate(t.Context(), req)
+	if address == nil { // An unknown host of two sites: a challenge leads to the first.
+		address = d.Addresses()[0]
+	}
+	if address.Base != want || address.MetadataURL != want+resource.WellKnown+path {
+		t.Errorf("got %+v, want %s", address, want)
+	}
+	exact := *req
+	exact.Path = cmp.Or(path, "/")
+	if got := d.LocateExact(t.Context(), &exact); identifierOf(got) != want+path {
+		t.Errorf("exact: got %q, want %q", identifierOf(got), want+path)
+	}
+	u, err := url.Parse(want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if origin := u.Scheme + "://" + strings.TrimSuffix(u.Host, ":443"); !d.OwnsOrigin(origin) {
+		t.Errorf("OwnsOrigin(%q): got false", origin)
+	}
+}
+
+// TestLocate: the resource with the longest path that covers the path of the
+// request by whole segments.
+func TestLocate(t *testing.T) {
+	t.Parallel()
+	all := identified(base, base+"/mcp", base+"/mcp/admin", base+"/caf%C3%A9", base+"/slash/")
+	deep := identified(base+"/b", base+"/a", base+"/a/deeper")
+	hosts := identified("https://a.test", "https://b.test", "https://a.test/x")
+	for _, tt := range []struct {
+		name       string
+		configs    []resource.Config
+		path, host string
+		want       string
+	}{
+		{"the root", all, "/", "", base},
+		{"an RPC", all, "/a.v1.A/Get", "", base},
+		{"a resource", all, "/mcp", "", base + "/mcp"},
+		{"a resource and a slash", all, "/mcp/", "", base + "/mcp"},
+		{"below a resource", all, "/mcp/x", "", base + "/mcp"},
+		{"the longest", all, "/mcp/admin/x", "", base + "/mcp/admin"},
+		{"a segment that begins like the longest", all, "/mcp/administrator", "", base + "/mcp"},
+		{"a segment that begins like one", all, "/mcpx", "", base},
+		{"in capitals", all, "/MCP", "", base},
+		{"an escape", all, "/caf%C3%A9/x", "", base + "/caf%C3%A9"},
+		{"a slash at the end of the identifier", all, "/slash", "", base + "/slash/"},
+		{"one base URL, and any host", all, "/mcp", "evil.example.com", base + "/mcp"},
+		{"SEED-7 covered by none", deep, "/c", "", ""},
+		{"SEED-7 the root above all", deep, "/", "", ""},
+		{"a single resource owns every path", identified(base + "/mcp"), "/other", "evil.example.com", base + "/mcp"},
+		{"R8707-2 a host", hosts, "/", "b.test", "https://b.test"},
+		{"R8707-2 a host in capitals with the default port", hosts, "/x", "A.TEST:443", "https://a.test/x"},
+		{"R8707-2 a host with another port", hosts, "/x/y", "a.test:8443", "https://a.test/x"},
+		{"R8707-2 a host that covers less", hosts, "/x", "b.test:1", "https://b.test"},
+		{"R8707-2 an unknown host of two sites", hosts, "/", "c.test", ""},
+		{"R8707-2 no host", hosts, "/", "", ""},
+		{"R8707-2 a malformed host", hosts, "/", "b.test:", ""},
+		{"R8707-2 an unknown host of one site", hosts, "/x", "c.test", ""},
+		{"an unknown host, and one site", []resource.Config{configured(base, alias), configured(base + "/mcp")}, "/mcp", "evil.example.com", base + "/mcp"},
+		{"an alias of the resource above", []resource.Config{configured(base, alias), configured(base + "/mcp")}, "/mcp", "alias.example.com", alias},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			d := newDirectory(t, tt.configs)
+			if got := identifierOf(d.Locate(t.Context(), at(t, tt.path, tt.host))); got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+// TestLocateExact: a metadata document belongs to exactly the path of its
+// resource (R9728-3.c).
+func TestLocateExact(t *testing.T) {
+	t.Parallel()
+	d := newDirectory(t, append(identified(base, base+"/slash/"), configured(base+"/mcp", alias), configured("https://other.example.com/x")))
+	for _, tt := range []struct{ name, path, host, want string }{
+		{"the root", "/", "", base},
+		{"R9728-3.c a path", "/mcp", "api.example.com", base + "/mcp"},
+		{"R9728-3.c a path and a slash", "/mcp/", "api.example.com", base + "/mcp"},
+		{"R9728-3.c a slash that was configured", "/slash/", "", base + "/slash/"},
+		{"SEED-5 an alias", "/mcp", "alias.example.com", alias + "/mcp"},
+		{"SEED-6 an unknown host", "/x", "evil.example.com", "https://other.example.com/x"},
+		{"R9728-3.c below a path", "/mcp/x", "api.example.com", ""},
+		{"R9728-3.c another path", "/other", "api.example.com", ""},
+		{"R9728-3.c two slashes", "/mcp//", "api.example.com", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			if got := identifierOf(d.LocateExact(t.Context(), at(t, tt.path, tt.host))); got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+	// Two sites with one path and an unknown host: a document is public, so that
+	// of the first will do.
+	sites := newDirectory(t, identified("https://a.test", "https://b.test"))
+	if got := identifierOf(sites.LocateExact(t.Context(), at(t, "/", "c.test"))); got != "https://a.test" {
+		t.Errorf("two sites: got %q", got)
+	}
+}
+
+// TestOwnsOrigin: origins are written as browsers write them (MCP-8).
+func TestOwnsOrigin(t *testing.T) {
+	t.Parallel()
+	d := newDirectory(t, []resource.Config{configured("https://API.example.com:443/mcp", alias+":8443", "http://localhost:80")})
+	for origin, want := range map[string]bool{
+		"https://api.example.com":     true,
+		"HTTPS://API.EXAMPLE.COM":     true,
+		alias + ":8443":               true,
+		"http://localhost":            true,
+		"http://127.0.0.1":            true,
+		"http://[::1]":                true,
+		"http://api.example.com":      false,
+		"https://api.example.com:443": false,
+		alias:                         false,
+		"https://api.example.com/":    false,
+		"null":                        false,
+		"":                            false,
+	} {
+		if got := d.OwnsOrigin(origin); got != want {
+			t.Errorf("MCP-8: %q: got %t", origin, got)
+		}
+	}
+}
+
+// TestLazy: a transport is asked only for what makes a difference.
+func TestLazy(t *testing.T) {
+	t.Parallel()
+	several := identified(base, base+"/mcp")
+	aliased := []resource.Config{configured(base, alias)}
+	for _, tt := range []struct {
+		name                 string
+		configs              []resource.Config
+		proxies              []string
+		transport            transport
+		hosts, conns, fields int
+	}{
+		{"one base URL", identified(base), nil, transport{host: "x"}, 0, 0, 0},
+		{"one base URL and proxies", several, []string{"10.0.0.0/8"}, transport{host: "x"}, 0, 0, 0},
+		{"two base URLs", aliased, nil, transport{host: "alias.example.com"}, 1, 0, 0},
+		{"two base URLs and proxies", aliased, []string{"10.0.0.0/8"}, transport{host: "alias.example.com"}, 1, 0, 3},
+		{"a forwarded field", aliased, []string{"10.0.0.0/8"}, transport{xhost: []string{"alias.example.com"}}, 1, 1, 3},
+		{"two schemes under one host", []resource.Config{configured("http://localhost", "https://localhost")}, nil, transport{host: "localhost"}, 1, 1, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			d := newDirectory(t, tt.configs, tt.proxies...)
+			asked := tt.transport
+			req := &resource.Request{Path: "/x", Transport: &asked}
+			if d.Locate(t.Context(), req) == nil || d.IsAmbiguous(t.Context(), req) {
+				t.Fatal("no resource")
+			}
+			if asked.hosts != tt.hosts || asked.conns != tt.conns || asked.fields != tt.fields {
+				t.Errorf("asked for host %d, connection %d, fields %d times", asked.hosts, asked.conns, asked.fields)
+			}
+		})
+	}
+}
+
+// TestNoTransport: a request without a transport has no host, no scheme and no
+// fields.
+func TestNoTransport(t *testing.T) {
+	t.Parallel()
+	d := newDirectory(t, []resource.Config{configured("https://localhost", "http://localhost")}, "127.0.0.0/8")
+	req := &resource.Request{Path: "/", RemoteAddr: "127.0.0.1:1"}
+	if got := d.Locate(t.Context(), req); got == nil || got.Base != "https://localhost" {
+		t.Errorf("got %+v", got)
+	}
+	if d.IsAmbiguous(t.Context(), req) {
+		t.Error("the root is ambiguous")
+	}
+}

@@ -1,0 +1,232 @@
+// Package resource finds the protected resource that a request belongs to, and the
+// URL under which the client knows it.
+//
+// A [Directory] is built from the configured resources and the networks of
+// trusted proxies. It is immutable and safe for concurrent use.
+package resource
+
+import (
+	"cmp"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/drawbridge-rpc/drawbridge/fault"
+	"github.com/drawbridge-rpc/drawbridge/internal/uri"
+)
+
+// WellKnown is inserted between host and path of a resource identifier to get
+// the URL of its metadata document (RFC 9728 §3.1).
+const WellKnown = "/.well-known/oauth-protected-resource"
+
+// Config is a resource as it is configured. The fields are documented at
+// drawbridge.Resource, which has the same.
+type Config struct {
+	Identifier           string
+	AuthorizationServers []string
+	Issuers              []string
+	Aliases              []string
+	Audiences            []string
+	Name                 string
+	DocumentationURL     string
+}
+
+// Resource is a valid [Config].
+type Resource struct {
+	path      string // of the identifier, decoded, without a slash at the end
+	site      string // the name of its host
+	names     []string
+	servers   []string
+	issuers   []string
+	audiences []string
+	byHost    map[string]hostAddresses // by every form of the Host field that means one of addresses
+	addresses []*Address               // the configured one first
+
+	name, documentationURL string
+}
+
+// Address is a resource under one base URL.
+type Address struct {
+	// Index numbers the addresses of a [Directory] from 0.
+	Index int
+	// Resource is the resource, which other addresses may share.
+	Resource *Resource
+	// Base is scheme and host.
+	Base string
+	// Identifier is the resource identifier under this base URL.
+	Identifier string
+	// MetadataURL is the URL of the metadata document that has Identifier as its
+	// resource.
+	MetadataURL string
+}
+
+// hostAddresses are the addresses that a host leads to. The first that was
+// configured counts where the scheme of the request is unknown or has none.
+type hostAddresses struct{ first, http, https *Address }
+
+// parse returns the resource that a configuration describes. It adds a fault for
+// each invalid field, in order, and returns false if there is one.
+func parse(cfg Config, place string, faults *fault.List) (*Resource, bool) {
+	before := faults.Len()
+	identifier, reason := uri.ParseIdentifier(cfg.Identifier)
+	if reason != "" {
+		faults.Add(place+".Identifier", cfg.Identifier, reason, "")
+	}
+	if len(cfg.AuthorizationServers) == 0 {
+		faults.Add(place+".AuthorizationServers", "", "at least one is required (MCP authorization; RFC 9728 §2)", "")
+	}
+	for i, server := range cfg.AuthorizationServers {
+		if _, reason := uri.ParseIdentifier(server); reason != "" {
+			faults.Add(fmt.Sprintf("%s.AuthorizationServers[%d]", place, i), server, reason, "")
+		}
+	}
+	checkFilled(cfg.Issuers, place+".Issuers", faults)
+	aliases := parseAliases(cfg.Aliases, place, faults)
+	checkFilled(cfg.Audiences, place+".Audiences", faults)
+	if cfg.DocumentationURL != "" {
+		if u, err := url.Parse(cfg.DocumentationURL); err != nil || u.Host == "" {
+			faults.Add(place+".DocumentationURL", cfg.DocumentationURL, "is not a URL", "")
+		}
+	}
+	if faults.Len() > before {
+		return nil, false
+	}
+	return newResource(cfg, identifier, aliases), true
+}
+
+// checkFilled adds a fault for each value that is empty.
+func checkFilled(values []string, place string, faults *fault.List) {
+	for i, value := range values {
+		if value == "" {
+			faults.Add(fmt.Sprintf("%s[%d]", place, i), "", "is empty", "")
+		}
+	}
+}
+
+func parseAliases(aliases []string, place string, faults *fault.List) (parsed []baseURL) {
+	for i, alias := range aliases {
+		u, reason := uri.ParseIdentifier(alias)
+		if reason == "" && strings.Trim(u.EscapedPath(), "/") != "" {
+			reason = "has a path; an alias is a scheme and a host"
+		}
+		if reason != "" {
+			faults.Add(fmt.Sprintf("%s.Aliases[%d]", place, i), alias, reason, "")
+			continue
+		}
+		parsed = append(parsed, baseURL{u.Scheme, u.Host})
+	}
+	return parsed
+}
+
+func newResource(cfg Config, identifier *url.URL, aliases []baseURL) *Resource {
+	r := &Resource{
+		path:             strings.TrimSuffix(identifier.Path, "/"),
+		site:             siteOf(identifier.Hostname()),
+		servers:          slices.Clone(cfg.AuthorizationServers),
+		issuers:          slices.Clone(cfg.Issuers),
+		audiences:        slices.Clone(cfg.Audiences),
+		byHost:           make(map[string]hostAddresses),
+		name:             cfg.Name,
+		documentationURL: cfg.DocumentationURL,
+	}
+	if len(r.issuers) == 0 {
+		r.issuers = r.servers
+	}
+	for _, base := range append([]baseURL{{identifier.Scheme, identifier.Host}}, aliases...) {
+		for _, variant := range base.variants() {
+			r.add(variant, identifier.EscapedPath())
+		}
+	}
+	return r
+}
+
+// add makes r known under a further base URL.
+func (r *Resource) add(base baseURL, path string) {
+	address := &Address{
+		Resource:   r,
+		Base:       base.String(),
+		Identifier: base.String() + path,
+		// A slash that ends the host is removed, any other is part of the path
+		// (RFC 9728 §3.1).
+		MetadataURL: base.String() + WellKnown + strings.TrimSuffix(path, "/"),
+	}
+	if r.path != "" {
+		address.MetadataURL = base.String() + WellKnown + path
+	}
+	r.addresses = append(r.addresses, address)
+	r.audiences = append(r.audiences, address.Identifier)
+	if r.path == "" {
+		// An empty path and "/" are the same URL (RFC 3986 §6.2.3), and URL
+		// parsers of clients turn the first into the second.
+		r.audiences = append(r.audiences, base.String(), base.String()+"/")
+	}
+	name, _ := uri.SplitHost(base.host)
+	r.names = append(r.names, name)
+	for _, key := range base.keys() {
+		r.byHost[key] = r.byHost[key].with(base.scheme, address)
+	}
+}
+
+// Accepts reports whether a token with the given audience is meant for r
+// (RFC 8707 §2, RFC 9068 §4).
+func (r *Resource) Accepts(audience []string) bool {
+	for _, a := range audience {
+		if slices.Contains(r.audiences, a) {
+			return true
+		}
+	}
+	return false
+}
+
+// Trusts reports whether tokens of an issuer open r.
+func (r *Resource) Trusts(issuer string) bool { return slices.Contains(r.issuers, issuer) }
+
+// AuthorizationServers returns the issuer identifiers that the metadata document
+// names. The slice is a copy.
+func (r *Resource) AuthorizationServers() []string { return slices.Clone(r.servers) }
+
+// Path returns the decoded path of the identifier, without a slash at the end.
+func (r *Resource) Path() string { return r.path }
+
+// Name is that of the configuration.
+func (r *Resource) Name() string { return r.name }
+
+// DocumentationURL is that of the configuration.
+func (r *Resource) DocumentationURL() string { return r.documentationURL }
+
+// covers reports whether path is that of r or below it, by whole segments.
+func (r *Resource) covers(path string) bool {
+	rest, ok := strings.CutPrefix(path, r.path)
+	return ok && (rest == "" || rest[0] == '/')
+}
+
+// at returns the addresses that a host leads to, however it is written.
+func (r *Resource) at(host string) hostAddresses {
+	if found, ok := r.byHost[host]; ok {
+		return found
+	}
+	return r.byHost[uri.CanonicalHost(host)]
+}
+
+func (h hostAddresses) with(scheme string, address *Address) hostAddresses {
+	h.first = cmp.Or(h.first, address)
+	if scheme == "http" {
+		h.http = cmp.Or(h.http, address)
+	} else {
+		h.https = cmp.Or(h.https, address)
+	}
+	return h
+}
+
+// pick returns the address for a scheme; an empty scheme is unknown.
+func (h hostAddresses) pick(scheme string) *Address {
+	switch {
+	case scheme == "https" && h.https != nil:
+		return h.https
+	case scheme == "http" && h.http != nil:
+		return h.http
+	default:
+		return h.first
+	}
+}

@@ -1,0 +1,108 @@
+package drawbridge
+
+import (
+	"log/slog"
+	"maps"
+	"sync/atomic"
+
+	"github.com/drawbridge-rpc/drawbridge/challenge"
+	"github.com/drawbridge-rpc/drawbridge/fault"
+	"github.com/drawbridge-rpc/drawbridge/internal/resource"
+	"github.com/drawbridge-rpc/drawbridge/policy"
+	"github.com/drawbridge-rpc/drawbridge/token"
+)
+
+// state is one configuration of an Authorizer, compiled. It is immutable, save
+// for the denials that are built when they are first needed. What belongs to a
+// configuration hangs on it and goes with it.
+type state struct {
+	owner     *Authorizer
+	table     *policy.Table
+	verifier  token.Verifier
+	bindings  map[string]token.Binding
+	directory *resource.Directory
+	logger    *slog.Logger // nil means slog.Default() at the time of the record
+
+	rules  map[*policy.Requirement]*rule
+	noRule *rule // of everything that no rule covers
+}
+
+// rule is a requirement with a checkpoint for each address of the directory.
+type rule struct {
+	requirement *policy.Requirement // nil if nothing is allowed
+	checkpoints []checkpoint
+}
+
+// checkpoint is a requirement at the address of a resource: what determines a
+// denial, together with the reason.
+type checkpoint struct {
+	state       *state
+	requirement *policy.Requirement // nil if nothing is allowed
+	address     *resource.Address
+	denials     [challenge.Reasons]atomic.Pointer[challenge.DenialError]
+}
+
+// newState compiles a configuration, or returns every fault.
+func newState(owner *Authorizer, cfg *Config) (*state, error) {
+	faults := fault.List{Within: "drawbridge: "}
+	cfg.check(&faults)
+	configured := make([]resource.Config, len(cfg.Resources))
+	for i, r := range cfg.Resources {
+		configured[i] = resource.Config(r)
+	}
+	directory := resource.NewDirectory(configured, cfg.TrustedProxies, &faults)
+	table, err := policy.Compile(cfg.Policy)
+	faults.Join(err)
+	if err := faults.Err(); err != nil {
+		return nil, err
+	}
+	s := &state{
+		owner:     owner,
+		table:     table,
+		verifier:  cfg.Verifier,
+		bindings:  maps.Clone(cfg.Bindings),
+		directory: directory,
+		logger:    cfg.Logger,
+		rules:     make(map[*policy.Requirement]*rule),
+	}
+	s.noRule = s.newRule(nil)
+	for requirement := range table.Requirements() {
+		s.rules[requirement] = s.newRule(requirement)
+	}
+	return s, nil
+}
+
+func (s *state) newRule(requirement *policy.Requirement) *rule {
+	addresses := s.directory.Addresses()
+	r := &rule{requirement: requirement, checkpoints: make([]checkpoint, len(addresses))}
+	for i, address := range addresses {
+		c := &r.checkpoints[i]
+		c.state, c.requirement, c.address = s, requirement, address
+	}
+	return r
+}
+
+// ruleFor returns the rule of a procedure, or of a service if the procedure is
+// empty.
+func (s *state) ruleFor(procedure, service string) *rule {
+	var requirement *policy.Requirement
+	if procedure != "" {
+		requirement = s.table.Lookup(procedure)
+	} else {
+		requirement = s.table.LookupService(service)
+	}
+	if requirement == nil {
+		return s.noRule
+	}
+	return s.rules[requirement]
+}
+
+func (r *rule) isPublic() bool { return r.requirement != nil && r.requirement.Public() }
+
+// at returns the checkpoint of r at an address. Without one it is the first.
+func (r *rule) at(address *resource.Address) *checkpoint {
+	if address == nil {
+		return &r.checkpoints[0]
+	}
+	return &r.checkpoints[address.Index]
+}

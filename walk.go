@@ -1,0 +1,194 @@
+package drawbridge
+
+import (
+	"context"
+	"crypto/tls"
+	"time"
+
+	"github.com/drawbridge-rpc/drawbridge/challenge"
+	"github.com/drawbridge-rpc/drawbridge/policy"
+	"github.com/drawbridge-rpc/drawbridge/token"
+)
+
+// walk is the way of one request through a decision. Its steps go straight down;
+// each goes on or returns a denial, and none is entered twice. A request that no
+// step expressly allows is denied.
+//
+// The request is passed to each step: a walk that held it would move it to the
+// heap.
+type walk struct {
+	state *state
+	rule  *rule
+	at    *checkpoint
+
+	covered bool // whether a resource covers the path
+	value   string
+	raw     string
+	info    *token.Info
+}
+
+// decide returns nil for a caller that is let in.
+func (w *walk) decide(ctx context.Context, req *Request) *challenge.DenialError {
+	w.rule = w.state.ruleFor(req.Procedure, req.Service)
+	if w.rule.isPublic() {
+		// A public rule asks for no resource: a health probe comes with any
+		// Host. Nothing before this may refuse.
+		w.at = w.rule.at(nil)
+		return nil
+	}
+	if denial := w.locate(ctx, req); denial != nil {
+		return denial
+	}
+	if denial := w.readCredential(ctx, req); denial != nil {
+		return denial
+	}
+	if denial := w.verify(ctx, req); denial != nil {
+		return denial
+	}
+	if denial := w.checkResource(req); denial != nil {
+		return denial
+	}
+	if w.info.Confirmation != nil {
+		if denial := w.checkBindings(ctx, req); denial != nil {
+			return denial
+		}
+	}
+	return w.checkRequirement(ctx, req)
+}
+
+// locate finds the resource, and refuses a path that can be read in two ways.
+func (w *walk) locate(ctx context.Context, req *Request) *challenge.DenialError {
+	located := req.located()
+	address := w.state.directory.Locate(ctx, &located)
+	if w.covered = address != nil; !w.covered {
+		// Only a caller with a token learns that there is nothing here.
+		w.rule = w.state.noRule
+	}
+	w.at = w.rule.at(address)
+	if w.at.requirement != nil && req.isProcedure() {
+		return nil // A procedure that a rule covers has no characters to disagree about.
+	}
+	if w.state.directory.IsAmbiguous(ctx, &located) {
+		return w.at.described(req, challenge.ReasonInvalidRequest, challenge.AmbiguousPath, errAmbiguous)
+	}
+	return nil
+}
+
+func (w *walk) readCredential(ctx context.Context, req *Request) *challenge.DenialError {
+	var values []string
+	if req.Transport != nil {
+		values = req.Transport.Values(ctx, "Authorization")
+	}
+	raw, found := readCredential(values, req.QueryToken)
+	switch found {
+	case credentialNone:
+		return w.at.denial(req, challenge.ReasonNoCredentials, nil)
+	case credentialMalformed:
+		return w.at.denial(req, challenge.ReasonInvalidRequest, errSyntax)
+	case credentialRepeated:
+		return w.at.denial(req, challenge.ReasonInvalidRequest, errRepeated)
+	case credentialBearer:
+	}
+	w.value, w.raw = values[0], raw
+	return nil
+}
+
+func (w *walk) verify(ctx context.Context, req *Request) *challenge.DenialError {
+	if len(w.raw) > token.MaxLength {
+		return w.at.denial(req, challenge.ReasonInvalidToken, errTooLong)
+	}
+	info, reason, err := w.state.verify(ctx, w.raw)
+	if err != nil {
+		return w.at.denial(req, reason, err)
+	}
+	w.info = info
+	return nil
+}
+
+// checkResource compares issuer and audience with the resource of the request.
+func (w *walk) checkResource(req *Request) *challenge.DenialError {
+	switch {
+	case !w.covered:
+		return w.at.denial(req, challenge.ReasonNotFound, errNoResource)
+	case !w.at.address.Resource.Trusts(w.info.Issuer):
+		return w.at.denial(req, challenge.ReasonInvalidToken, errIssuer)
+	case !w.at.address.Resource.Accepts(w.info.Audience):
+		return w.at.described(req, challenge.ReasonInvalidToken, challenge.WrongAudience, errAudience)
+	default:
+		return nil
+	}
+}
+
+// checkBindings checks a proof for every confirmation method of the token.
+func (w *walk) checkBindings(ctx context.Context, req *Request) *challenge.DenialError {
+	if len(w.info.Confirmation) == 0 {
+		return w.at.denial(req, challenge.ReasonInvalidToken, errUnproven)
+	}
+	view := w.tokenRequest(ctx, req)
+	for method := range w.info.Confirmation {
+		binding, ok := w.state.bindings[method]
+		if !ok {
+			return w.at.denial(req, challenge.ReasonInvalidToken, errUnproven)
+		}
+		if reason, err := checkBinding(ctx, binding, w.info, view); err != nil {
+			return w.at.denial(req, reason, err)
+		}
+	}
+	return nil
+}
+
+// tokenRequest returns the request as a binding sees it. There is a transport,
+// because there is a token.
+func (w *walk) tokenRequest(ctx context.Context, req *Request) token.Request {
+	transport := req.Transport
+	var state *tls.ConnectionState
+	_, state = transport.Connection(ctx)
+	method := req.Method
+	if method == "" {
+		method = "POST"
+	}
+	return token.Request{
+		Method: method,
+		URL:    w.at.address.Base + req.escapedPath(),
+		Raw:    w.raw,
+		Values: func(name string) []string { return transport.Values(ctx, name) },
+		TLS:    state,
+	}
+}
+
+func (w *walk) checkRequirement(ctx context.Context, req *Request) *challenge.DenialError {
+	if w.rule.requirement == nil {
+		return w.at.denial(req, challenge.ReasonNotFound, errNoRule)
+	}
+	err := w.rule.requirement.Check(ctx, policy.Input{Info: w.info, Procedure: req.Procedure})
+	if err != nil {
+		return w.at.shortfall(req, err)
+	}
+	return nil
+}
+
+// stands reports whether the decision about the caller is one about this very
+// request: requirement, resource and credential are the same, and the token has
+// not expired.
+func (w *walk) stands(ctx context.Context, req *Request, caller *Caller) bool {
+	requirement := w.state.ruleFor(req.Procedure, req.Service).requirement
+	if requirement == nil || requirement != caller.at.requirement {
+		return false
+	}
+	if requirement.Public() {
+		return true
+	}
+	if caller.info == nil || req.Transport == nil || req.QueryToken {
+		return false
+	}
+	values := req.Transport.Values(ctx, "Authorization")
+	if len(values) != 1 || values[0] != caller.credential {
+		return false
+	}
+	located := req.located()
+	address := w.state.directory.Locate(ctx, &located)
+	if address == nil || address.Resource != caller.at.address.Resource || w.state.directory.IsAmbiguous(ctx, &located) {
+		return false
+	}
+	return caller.info.Expiry.IsZero() || !caller.info.Expired(time.Now())
+}

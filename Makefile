@@ -12,6 +12,7 @@ GRPCURL_VERSION            := v1.9.3
 # For each fuzz target, for each benchmark; further flags of go test.
 FUZZTIME  ?= 20s
 BENCHTIME ?= 1s
+ROUNDS    ?= 100
 TESTFLAGS ?=
 
 BIN     := $(CURDIR)/.tmp/bin
@@ -75,6 +76,10 @@ fuzz: ## Run every fuzz target for FUZZTIME (default 20s)
 .PHONY: bench
 bench: ## Run every benchmark for BENCHTIME (default 1s)
 	$(call each_module,go test -run=NONE -bench=. -benchmem -benchtime=$(BENCHTIME) ./...)
+
+.PHONY: bench-peers
+bench-peers: ## Compare with other libraries, for BENCHTIME each, and servers over loopback for ROUNDS
+	@cd bench && go test -run=NONE -bench=. -benchmem -benchtime=$(BENCHTIME) . && go run ./echo -rounds $(ROUNDS)
 
 .PHONY: clients
 clients: $(GRPCURL) ## Let curl, grpcurl and the TypeScript MCP SDK into the quickstart (needs curl, node and npm)

@@ -124,11 +124,11 @@ func (d Adapter) HasServiceRule(service string) bool {
 // KnowsService reports whether the policy names a service or a descriptor of it
 // is linked into the program.
 func (d Adapter) KnowsService(service string) bool {
-	if !rpc.ValidService(service) {
-		return false
-	}
 	if d.authorizer.state.Load().table.HasService(service) {
 		return true
+	}
+	if !rpc.ValidService(service) {
+		return false
 	}
 	found, err := protoregistry.GlobalFiles.FindDescriptorByName(protoreflect.FullName(service))
 	_, isService := found.(protoreflect.ServiceDescriptor)

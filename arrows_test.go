@@ -69,8 +69,7 @@ var arrows = map[string]node{
 		imports: []string{"fault", "internal/panicked", "internal/uri", "internal/wwwauth", "token"},
 		without: []string{connectGo, grpcGo, mcpSDK},
 	},
-	"internal/exchange": {floor: 2, imports: []string{"challenge"}, without: allTrees},
-	"authtest":          {floor: 2, without: []string{connectGo, grpcGo, mcpSDK}},
+	"authtest": {floor: 2, without: []string{connectGo, grpcGo, mcpSDK}},
 	// The decision.
 	".": {
 		floor: 3,
@@ -79,34 +78,35 @@ var arrows = map[string]node{
 		},
 		without: allTrees,
 	},
+	"internal/exchange": {floor: 4, imports: []string{".", "challenge"}, without: allTrees},
 	// What carries it over RPC and HTTP.
 	"interceptor": {
-		floor:   4,
+		floor:   5,
 		imports: []string{".", "challenge", "internal/exchange", "proto/drawbridge/v1"},
 		without: allTrees,
 	},
 	"httpbridge": {
-		floor:   4,
+		floor:   5,
 		imports: []string{".", "challenge", "fault", "internal/exchange", "internal/resource", "internal/rpc", "internal/uri"},
 		without: allTrees,
 	},
 	"internal/rpctest": {
-		floor:   4,
+		floor:   5,
 		imports: []string{".", "policy", "token"},
 		without: []string{oidc, jose, mcpSDK},
 	},
 	"interceptor/connectauth": {
-		floor:   5,
-		imports: []string{".", "challenge", "interceptor", "internal/rpc"},
+		floor:   6,
+		imports: []string{".", "challenge", "interceptor", "internal/exchange", "internal/rpc"},
 		without: []string{grpcGo, oidc, jose, mcpSDK},
 	},
 	"interceptor/grpcauth": {
-		floor:   5,
+		floor:   6,
 		imports: []string{".", "challenge", "interceptor"},
 		without: []string{connectGo, oidc, jose, mcpSDK},
 	},
 	"httpbridge/mcpbridge": {
-		floor:   5,
+		floor:   6,
 		imports: []string{".", "challenge", "fault", "httpbridge", "internal/exchange", "token"},
 		without: []string{connectGo, grpcGo, oidc, jose},
 	},

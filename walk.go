@@ -58,6 +58,12 @@ func (w *walk) decide(ctx context.Context, req *Request) *challenge.DenialError 
 
 // locate finds the resource, and refuses a path that can be read in two ways.
 func (w *walk) locate(ctx context.Context, req *Request) *challenge.DenialError {
+	if addresses := w.state.directory.Addresses(); len(addresses) == 1 && w.rule.requirement != nil && req.isProcedure() {
+		// There is nothing to choose, and a procedure that a rule covers has no
+		// characters to disagree about.
+		w.covered, w.at = true, w.rule.at(addresses[0])
+		return nil
+	}
 	located := req.located()
 	address := w.state.directory.Locate(ctx, &located)
 	if w.covered = address != nil; !w.covered {
@@ -65,9 +71,6 @@ func (w *walk) locate(ctx context.Context, req *Request) *challenge.DenialError 
 		w.rule = w.state.noRule
 	}
 	w.at = w.rule.at(address)
-	if w.at.requirement != nil && req.isProcedure() {
-		return nil // A procedure that a rule covers has no characters to disagree about.
-	}
 	if w.state.directory.IsAmbiguous(ctx, &located) {
 		return w.at.described(req, challenge.ReasonInvalidRequest, challenge.AmbiguousPath, errAmbiguous)
 	}

@@ -26,6 +26,12 @@ func newConversation(b *Bridge, w http.ResponseWriter, ctx context.Context, call
 	return c
 }
 
+// begin returns the request as the handler sees it.
+func (c *conversation) begin(r *http.Request) *http.Request {
+	c.request = r.WithContext(c)
+	return c.request
+}
+
 // Value implements context.Context.
 func (c *conversation) Value(key any) any {
 	if key == (exchange.Key{}) {

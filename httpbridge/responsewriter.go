@@ -37,6 +37,7 @@ type responseWriter struct {
 	bridge    *Bridge
 	request   *http.Request
 	extension atomic.Pointer[extension]
+	native    bool // an RPC handler answers, which the guard knew from the start
 
 	mu    sync.Mutex
 	phase phase
@@ -196,7 +197,7 @@ func (w *responseWriter) choose() *challenge.DenialError {
 		return nil
 	}
 	denial := e.denials.Denial()
-	if denial != nil && rpc.IsNative(w.Header().Get("Content-Type")) {
+	if w.native || denial != nil && rpc.ProtocolOf(w.Header().Get("Content-Type")).IsNative() {
 		// Its client reads the status of the RPC, and would take any other HTTP
 		// status for "unknown".
 		return nil

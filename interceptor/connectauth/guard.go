@@ -14,6 +14,7 @@ import (
 	"github.com/drawbridge-rpc/drawbridge"
 	"github.com/drawbridge-rpc/drawbridge/challenge"
 	"github.com/drawbridge-rpc/drawbridge/interceptor"
+	"github.com/drawbridge-rpc/drawbridge/internal/exchange"
 	"github.com/drawbridge-rpc/drawbridge/internal/rpc"
 )
 
@@ -56,20 +57,44 @@ type guard struct {
 	unary   sync.Map // procedure → bool, of those that a descriptor knows
 }
 
+var _ exchange.Guard = (*guard)(nil)
+
 func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if isPreflight(r) {
+	decided := g.Decide(r)
+	switch {
+	case decided.Denial != nil:
+		interceptor.Answer(r.Context(), r.URL.Path, decided.Denial)
+		g.Refuse(w, r, decided.Denial)
+	case decided.Procedure == "":
 		g.next.ServeHTTP(w, r)
-		return
+	default:
+		if decided.Native {
+			interceptor.Answer(r.Context(), r.URL.Path, nil)
+		}
+		ctx := decided.Caller.NewContext(r.Context())
+		g.Serve(w, r.WithContext(ctx), g.adapter.Caller(ctx), decided)
+	}
+}
+
+// Decide implements exchange.Guard.
+func (g *guard) Decide(r *http.Request) (decided exchange.Decision) {
+	if isPreflight(r) {
+		return decided
 	}
 	req := drawbridge.HTTPRequest(r)
-	if procedure, ok := g.procedureOf(r, &req); ok {
-		req.Procedure = procedure
-		g.authorize(w, r, &req)
-		return
+	procedure, known := g.procedureOf(r, &req)
+	protocol := protocolOf(r)
+	isRPC := isRPC(r, protocol)
+	if !known && !isRPC {
+		decided.Denial = g.denyOnTheWay(r, &req)
+		return decided
 	}
-	if !g.refuseOnTheWay(w, r, &req) {
-		g.next.ServeHTTP(w, r)
-	}
+	req.Procedure = procedure
+	decided.Procedure = procedure
+	decided.Native = isRPC || isConnectJSON(r, protocol)
+	decided.MayStream = protocol.MayStream()
+	decided.Denial = g.adapter.Decide(r.Context(), &req, &decided.Caller)
+	return decided
 }
 
 // isPreflight reports whether a browser asks which requests it may send (Fetch
@@ -78,21 +103,18 @@ func isPreflight(r *http.Request) bool {
 	return r.Method == http.MethodOptions && r.Header["Access-Control-Request-Method"] != nil
 }
 
-// procedureOf returns the procedure that a request is decided by.
-func (g *guard) procedureOf(r *http.Request, req *drawbridge.Request) (string, bool) {
+// procedureOf returns the procedure that the path of a request names, and
+// whether it is that of a known service.
+func (g *guard) procedureOf(r *http.Request, req *drawbridge.Request) (procedure string, known bool) {
 	path := r.URL.Path
 	if g.isKnown(path) {
 		return path, true
 	}
-	if mount := g.adapter.Mount(r.Context(), req); mount != "" {
-		if rest, ok := strings.CutPrefix(path, mount); ok && (rest == "" || rest[0] == '/') {
-			path = rest
-		}
-		if g.isKnown(path) {
-			return path, true
-		}
+	mount := g.adapter.Mount(r.Context(), req)
+	if rest, ok := strings.CutPrefix(path, mount); ok && mount != "" && (rest == "" || rest[0] == '/') {
+		return rest, g.isKnown(rest)
 	}
-	return path, isRPC(r)
+	return path, false
 }
 
 // isKnown reports whether a path is exactly that of a procedure of a known
@@ -102,43 +124,45 @@ func (g *guard) isKnown(path string) bool {
 	return ok && g.adapter.KnowsService(service)
 }
 
-// isRPC reports whether a request says that it is an RPC. Unary Connect with JSON
-// is like any other JSON, unless it has a version.
-func isRPC(r *http.Request) bool {
-	if contentType := r.Header["Content-Type"]; len(contentType) > 0 && rpc.IsNative(contentType[0]) {
-		return true
+func protocolOf(r *http.Request) rpc.Protocol {
+	if contentType := r.Header["Content-Type"]; len(contentType) > 0 {
+		return rpc.ProtocolOf(contentType[0])
 	}
-	return len(r.Header["Connect-Protocol-Version"]) > 0 || isConnectGet(r)
+	return rpc.None
 }
 
-// isPostOfRPC reports whether a POST has the content type of an RPC, JSON
-// included.
-func isPostOfRPC(r *http.Request) bool {
-	return r.Method == http.MethodPost && rpc.ProtocolOf(r.Header.Get("Content-Type")) != rpc.None
+// isRPC reports whether a request says that it is an RPC. Unary Connect with JSON
+// is like any other JSON, unless it has a version.
+func isRPC(r *http.Request, protocol rpc.Protocol) bool {
+	return protocol.IsNative() || len(r.Header["Connect-Protocol-Version"]) > 0 || isConnectGet(r)
+}
+
+// isConnectJSON reports whether a request is unary Connect with JSON, if its path
+// is that of a procedure.
+func isConnectJSON(r *http.Request, protocol rpc.Protocol) bool {
+	return protocol == rpc.ConnectJSON && r.Method == http.MethodPost
 }
 
 func isConnectGet(r *http.Request) bool {
 	return r.URL.RawQuery != "" && r.Method == http.MethodGet && r.URL.Query().Get("connect") == "v1"
 }
 
-func (g *guard) authorize(w http.ResponseWriter, r *http.Request, req *drawbridge.Request) {
-	ctx, denial := g.adapter.Authorize(r.Context(), req)
-	if denial != nil {
-		g.refuse(w, r, denial)
+// Serve implements exchange.Guard.
+func (g *guard) Serve(w http.ResponseWriter, r *http.Request, caller *drawbridge.Caller, decided exchange.Decision) {
+	if decided.Procedure == "" {
+		g.next.ServeHTTP(w, r)
 		return
 	}
-	if isRPC(r) || isPostOfRPC(r) {
-		interceptor.Answer(ctx, r.URL.Path, nil)
+	ctx := r.Context()
+	if decided.Procedure != r.URL.Path {
+		ctx = context.WithValue(ctx, mountedKey{}, &mounted{decided.Procedure, r.URL})
+		r = r.WithContext(ctx)
 	}
-	caller := g.adapter.Caller(ctx)
-	if req.Procedure != r.URL.Path {
-		ctx = context.WithValue(ctx, mountedKey{}, &mounted{req.Procedure, r.URL})
-	}
-	if caller.Expiry().IsZero() || expires(ctx, caller) || !g.mayStream(r, req.Procedure) {
-		g.next.ServeHTTP(w, r.WithContext(ctx))
+	if !decided.MayStream || caller.Expiry().IsZero() || g.isUnary(decided.Procedure) || expires(ctx, caller) {
+		g.next.ServeHTTP(w, r)
 		return
 	}
-	stream := newExpiringStream(ctx, w, r, caller, req.Procedure)
+	stream := newExpiringStream(ctx, w, r, caller, decided.Procedure)
 	g.next.ServeHTTP(stream, stream.request(ctx, r))
 	stream.finish()
 }
@@ -154,34 +178,29 @@ type mounted struct {
 // mountedKey is the context key of a *mounted.
 type mountedKey struct{}
 
-// mayStream reports whether the messages of a request may outlive its token. The
-// protocols but unary Connect leave that to the procedure.
-func (g *guard) mayStream(r *http.Request, procedure string) bool {
-	if rpc.ProtocolOf(r.Header.Get("Content-Type")) <= rpc.ConnectUnary {
-		return false
-	}
+// isUnary reports whether a descriptor says that a procedure is no stream.
+func (g *guard) isUnary(procedure string) bool {
 	if unary, ok := g.unary.Load(procedure); ok {
-		return !unary.(bool) //nolint:forcetypeassert // Nothing else is ever stored.
+		return unary.(bool) //nolint:forcetypeassert // Nothing else is ever stored.
 	}
 	service, method, _ := rpc.CutProcedure(procedure)
 	found, err := protoregistry.GlobalFiles.FindDescriptorByName(protoreflect.FullName(service + "." + method))
 	descriptor, ok := found.(protoreflect.MethodDescriptor)
 	if err != nil || !ok {
-		return true
+		return false
 	}
 	unary := !descriptor.IsStreamingClient() && !descriptor.IsStreamingServer()
 	g.unary.Store(procedure, unary)
-	return !unary
+	return unary
 }
 
-// refuse writes a denial in the protocol of the request.
-func (g *guard) refuse(w http.ResponseWriter, r *http.Request, denial *challenge.DenialError) {
-	interceptor.Answer(r.Context(), r.URL.Path, denial)
+// Refuse implements exchange.Guard.
+func (g *guard) Refuse(w http.ResponseWriter, r *http.Request, denial *challenge.DenialError) {
 	if shape := shapeOf(r); shape != unknownShape {
 		refusalForms[shape].Of(denial).write(w, r)
 		return
 	}
-	if (isRPC(r) || isPostOfRPC(r)) && g.writer.IsSupported(r) {
+	if protocol := protocolOf(r); (isRPC(r, protocol) || isConnectJSON(r, protocol)) && g.writer.IsSupported(r) {
 		setChallenge(w.Header(), denial)
 		_ = g.writer.Write(w, r, NewError(denial)) // A failure means that the client is gone.
 		return

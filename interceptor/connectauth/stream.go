@@ -237,7 +237,7 @@ func framingOf(contentType string) framing {
 	case rpc.GRPCWeb:
 		text := strings.Contains(strings.ToLower(contentType), "grpc-web-text")
 		return framing{protocol: connect.ProtocolGRPCWeb, contentType: "application/grpc-web", end: 1 << 7, hidden: text}
-	case rpc.GRPC, rpc.ConnectUnary, rpc.None:
+	case rpc.GRPC, rpc.ConnectProto, rpc.ConnectJSON, rpc.None:
 	}
 	return framing{protocol: connect.ProtocolGRPC, contentType: "application/grpc"}
 }

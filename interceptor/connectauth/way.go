@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/drawbridge-rpc/drawbridge"
+	"github.com/drawbridge-rpc/drawbridge/challenge"
 )
 
 // These bound the work that a caller can cause by a path. A path that exceeds
@@ -17,18 +18,18 @@ const (
 	maxOnTheWay = 8       // rules that are asked about a path
 )
 
-// refuseOnTheWay decides about a path that ends in a known procedure, as it is
-// or as routers clean it. It reports whether it has refused the request.
-func (g *guard) refuseOnTheWay(w http.ResponseWriter, r *http.Request, req *drawbridge.Request) bool {
+// denyOnTheWay decides about a path that ends in a known procedure, as it is or
+// as routers clean it. It returns the denial of the first rule that refuses the
+// request.
+func (g *guard) denyOnTheWay(r *http.Request, req *drawbridge.Request) *challenge.DenialError {
 	for _, procedure := range g.onTheWay(r.URL.Path) {
 		req.Procedure = procedure
 		var caller drawbridge.Caller
 		if denial := g.adapter.Decide(r.Context(), req, &caller); denial != nil {
-			g.refuse(w, r, denial)
-			return true
+			return denial
 		}
 	}
-	return false
+	return nil
 }
 
 // onTheWay returns the known procedures in a path that ends in one, the last of

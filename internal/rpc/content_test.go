@@ -13,11 +13,11 @@ func TestProtocol(t *testing.T) {
 		want        rpc.Protocol
 		native      bool
 	}{
-		{"application/json", rpc.ConnectUnary, false},
-		{"application/json; charset=utf-8", rpc.ConnectUnary, false},
-		{" Application/JSON ;charset=utf-8", rpc.ConnectUnary, false},
-		{"application/proto", rpc.ConnectUnary, true},
-		{"application/proto;x=y", rpc.ConnectUnary, true},
+		{"application/json", rpc.ConnectJSON, false},
+		{"application/json; charset=utf-8", rpc.ConnectJSON, false},
+		{" Application/JSON ;charset=utf-8", rpc.ConnectJSON, false},
+		{"application/proto", rpc.ConnectProto, true},
+		{"application/proto;x=y", rpc.ConnectProto, true},
 		{"application/connect+json", rpc.ConnectStream, true},
 		{"application/connect+proto", rpc.ConnectStream, true},
 		{"APPLICATION/CONNECT+PROTO", rpc.ConnectStream, true},
@@ -45,8 +45,11 @@ func TestProtocol(t *testing.T) {
 		if got := rpc.ProtocolOf(tt.contentType); got != tt.want {
 			t.Errorf("RPC-4: ProtocolOf(%q): got %d, want %d", tt.contentType, got, tt.want)
 		}
-		if got := rpc.IsNative(tt.contentType); got != tt.native {
-			t.Errorf("RPC-4: IsNative(%q): got %t, want %t", tt.contentType, got, tt.native)
+		if got := tt.want.IsNative(); got != tt.native {
+			t.Errorf("RPC-4: IsNative of %q: got %t, want %t", tt.contentType, got, tt.native)
+		}
+		if got, want := tt.want.MayStream(), tt.native && tt.want != rpc.ConnectProto; got != want {
+			t.Errorf("MayStream of %q: got %t, want %t", tt.contentType, got, want)
 		}
 	}
 }

@@ -11,7 +11,7 @@
 //   - [New] joins the resources, the policy and a verifier into an [Authorizer],
 //     the one place that decides.
 //   - verifier.NewJWT returns a verifier of JWT access tokens (RFC 9068).
-//   - connectauth.NewGuard, grpcauth.ServerOptions or httpbridge.New put the
+//   - connectauth.Guard, grpcauth.ServerOptions or httpbridge.New put the
 //     Authorizer in front of a server.
 //
 // The packages:

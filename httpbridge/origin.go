@@ -50,12 +50,6 @@ func (b *Bridge) isForeign(r *http.Request) bool {
 	return len(origins) > 1 || !b.allowsOrigin(origins[0]) && !b.adapter.OwnsOrigin(origins[0])
 }
 
-// isPreflight reports whether a browser asks which requests it may send (Fetch
-// §3.2.2).
-func isPreflight(r *http.Request) bool {
-	return r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != ""
-}
-
 // expose lets a browser read the challenge.
 func expose(header http.Header, r *http.Request) {
 	if len(r.Header["Origin"]) == 0 {

@@ -26,7 +26,7 @@ func (b *Bridge) Protect(service string, handler http.Handler) http.Handler {
 		case b.isForeign(r):
 			denial := b.adapter.Refuse(r.Context(), &req, challenge.ReasonForbiddenOrigin, nil)
 			writeDenial(w, r, denial)
-		case isPreflight(r):
+		case exchange.IsPreflight(r):
 			// Browsers send no credentials with it, and it reaches no handler.
 			w.WriteHeader(http.StatusNoContent)
 		default:

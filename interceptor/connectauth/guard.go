@@ -78,7 +78,7 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // Decide implements exchange.Guard.
 func (g *guard) Decide(r *http.Request) (decided exchange.Decision) {
-	if isPreflight(r) {
+	if exchange.IsPreflight(r) {
 		return decided
 	}
 	req := drawbridge.HTTPRequest(r)
@@ -95,12 +95,6 @@ func (g *guard) Decide(r *http.Request) (decided exchange.Decision) {
 	decided.MayStream = protocol.MayStream()
 	decided.Denial = g.adapter.Decide(r.Context(), &req, &decided.Caller)
 	return decided
-}
-
-// isPreflight reports whether a browser asks which requests it may send (Fetch
-// §3.2.2).
-func isPreflight(r *http.Request) bool {
-	return r.Method == http.MethodOptions && r.Header["Access-Control-Request-Method"] != nil
 }
 
 // procedureOf returns the procedure that the path of a request names, and

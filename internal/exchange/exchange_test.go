@@ -3,6 +3,7 @@ package exchange_test
 import (
 	"context"
 	"io"
+	"net/http"
 	"sync"
 	"testing"
 
@@ -115,5 +116,23 @@ func TestNativeDeniesFurtherIn(t *testing.T) {
 	n.Claim("/a.v1.A/Get", nil)
 	if procedure, got := n.Claimed(); procedure != "/api/a.v1.A/Get" || got != denial {
 		t.Errorf("got %q, %v", procedure, got)
+	}
+}
+
+func TestIsPreflight(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name, method string
+		header       http.Header
+		want         bool
+	}{
+		{"MCP-11 a preflight", http.MethodOptions, http.Header{"Access-Control-Request-Method": {"POST"}}, true},
+		{"an empty field", http.MethodOptions, http.Header{"Access-Control-Request-Method": {""}}, false},
+		{"any OPTIONS", http.MethodOptions, nil, false},
+		{"another method", http.MethodPost, http.Header{"Access-Control-Request-Method": {"POST"}}, false},
+	} {
+		if got := exchange.IsPreflight(&http.Request{Method: tt.method, Header: tt.header}); got != tt.want {
+			t.Errorf("%s: got %t", tt.name, got)
+		}
 	}
 }

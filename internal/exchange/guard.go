@@ -36,3 +36,9 @@ type Decision struct {
 	// MayStream reports that the messages of the RPC may outlive the token.
 	MayStream bool
 }
+
+// IsPreflight reports whether a browser asks which requests it may send (Fetch
+// §3.2.2). It sends no credentials with that.
+func IsPreflight(r *http.Request) bool {
+	return r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != ""
+}

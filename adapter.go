@@ -17,10 +17,28 @@ import (
 //
 // An Adapter is a small value, immutable and safe for concurrent use. Package
 // interceptor holds what adapters share on top of it.
-type Adapter struct{ authorizer *Authorizer }
+type Adapter struct {
+	authorizer *Authorizer
+	pinned     *state // nil unless Pin was called
+}
 
-// Adapter returns the Authorizer as adapters use it.
-func (a *Authorizer) Adapter() Adapter { return Adapter{a} }
+// Adapter returns the Authorizer as adapters use it. It panics if a is nil, so
+// that a forgotten Authorizer is noticed before the first request.
+func (a *Authorizer) Adapter() Adapter {
+	if a == nil {
+		panic("drawbridge: the Authorizer is nil")
+	}
+	return Adapter{authorizer: a}
+}
+
+// Pin returns an Adapter that keeps to one configuration: the one that the call
+// of ctx is bound to, or else the present one. An adapter that asks more than one
+// question about a request pins it first, because Reconfigure may come between
+// two.
+func (d Adapter) Pin(ctx context.Context) Adapter {
+	d.pinned = d.stateOf(ctx)
+	return d
+}
 
 // Authorizer returns the Authorizer behind d.
 func (d Adapter) Authorizer() *Authorizer { return d.authorizer }
@@ -31,11 +49,11 @@ func (d Adapter) Authorizer() *Authorizer { return d.authorizer }
 // as it is.
 //
 // A request is the same if requirement, resource and credential are. Another one
-// is decided under the configuration of the first decision, so that a call
-// never sees two.
+// is decided under the configuration of the first decision of this Authorizer, so
+// that a call never sees two.
 func (d Adapter) Authorize(ctx context.Context, req *Request) (context.Context, *challenge.DenialError) {
 	var w walk
-	outer := w.begin(ctx, d.authorizer)
+	outer := w.begin(ctx, d)
 	if outer != nil && w.stands(ctx, req, outer) {
 		return ctx, nil
 	}
@@ -50,7 +68,7 @@ func (d Adapter) Authorize(ctx context.Context, req *Request) (context.Context, 
 // further out is copied into it.
 func (d Adapter) Decide(ctx context.Context, req *Request, caller *Caller) *challenge.DenialError {
 	var w walk
-	outer := w.begin(ctx, d.authorizer)
+	outer := w.begin(ctx, d)
 	if outer != nil && w.stands(ctx, req, outer) {
 		*caller = *outer
 		return nil
@@ -63,13 +81,16 @@ func (d Adapter) Decide(ctx context.Context, req *Request, caller *Caller) *chal
 }
 
 // begin binds the walk to the configuration of the call, and returns the caller
-// that a let in further out.
-func (w *walk) begin(ctx context.Context, a *Authorizer) *Caller {
-	outer := callerOf(ctx, a)
-	if outer != nil {
+// that was let in further out.
+func (w *walk) begin(ctx context.Context, d Adapter) *Caller {
+	outer := d.Caller(ctx)
+	switch {
+	case outer != nil:
 		w.state = outer.at.state
-	} else {
-		w.state = a.state.Load()
+	case d.pinned != nil:
+		w.state = d.pinned
+	default:
+		w.state = d.authorizer.state.Load()
 	}
 	return outer
 }
@@ -84,13 +105,8 @@ func (w *walk) finish(ctx context.Context, req *Request) *challenge.DenialError 
 }
 
 // Caller returns the caller that this Authorizer let in and ctx carries, or nil.
-func (d Adapter) Caller(ctx context.Context) *Caller { return callerOf(ctx, d.authorizer) }
-
-func callerOf(ctx context.Context, a *Authorizer) *Caller {
-	caller, ok := ctx.Value(callerKey{}).(*Caller)
-	if !ok || caller.at == nil || caller.at.state.owner != a {
-		return nil
-	}
+func (d Adapter) Caller(ctx context.Context) *Caller {
+	caller, _ := ctx.Value(callerKey{d.authorizer}).(*Caller)
 	return caller
 }
 
@@ -101,7 +117,7 @@ func (d Adapter) Refuse(ctx context.Context, req *Request, reason challenge.Reas
 	denial.Challenge.Realm = req.realm()
 	caller := d.Caller(ctx)
 	if caller == nil {
-		d.authorizer.state.Load().report(ctx, req.name(), denial, nil)
+		d.present().report(ctx, req.name(), denial, nil)
 	} else {
 		caller.at.state.report(ctx, req.name(), denial, caller.info)
 	}
@@ -112,19 +128,19 @@ func (d Adapter) Refuse(ctx context.Context, req *Request, reason challenge.Reas
 // "/pkg.Service/Method". An adapter that maps other names to procedures checks
 // that at construction, because without a rule every call is denied.
 func (d Adapter) HasRule(procedure string) bool {
-	return d.authorizer.state.Load().table.Lookup(procedure) != nil
+	return d.present().table.Lookup(procedure) != nil
 }
 
 // HasServiceRule is HasRule for the rule of a service as a whole, which guards
 // plain HTTP handlers.
 func (d Adapter) HasServiceRule(service string) bool {
-	return d.authorizer.state.Load().table.LookupService(service) != nil
+	return d.present().table.LookupService(service) != nil
 }
 
 // KnowsService reports whether the policy names a service or a descriptor of it
 // is linked into the program.
 func (d Adapter) KnowsService(service string) bool {
-	if d.authorizer.state.Load().table.HasService(service) {
+	if d.present().table.HasService(service) {
 		return true
 	}
 	if !rpc.ValidService(service) {
@@ -138,7 +154,7 @@ func (d Adapter) KnowsService(service string) bool {
 // OwnsOrigin reports whether origin, as a browser writes it into the Origin field
 // (RFC 6454 §6.2), is that of one of the base URLs of the resources.
 func (d Adapter) OwnsOrigin(origin string) bool {
-	return d.authorizer.state.Load().directory.OwnsOrigin(origin)
+	return d.present().directory.OwnsOrigin(origin)
 }
 
 // MetadataURL returns the URL of the metadata document of the resource that the
@@ -169,6 +185,14 @@ func (d Adapter) Mount(ctx context.Context, req *Request) string {
 func (d Adapter) stateOf(ctx context.Context) *state {
 	if caller := d.Caller(ctx); caller != nil {
 		return caller.at.state
+	}
+	return d.present()
+}
+
+// present returns the configuration of d for questions that belong to no call.
+func (d Adapter) present() *state {
+	if d.pinned != nil {
+		return d.pinned
 	}
 	return d.authorizer.state.Load()
 }

@@ -24,7 +24,9 @@ type Caller struct {
 	credential string      // the value of the Authorization field
 }
 
-type callerKey struct{}
+// callerKey is the context key of a *[Caller] that one Authorizer let in. Guards
+// of several Authorizers may stand around each other.
+type callerKey struct{ owner *Authorizer }
 
 // callerContext carries a Caller in one allocation; context.WithValue would need
 // two.
@@ -44,24 +46,41 @@ func (c *callerContext) Value(key any) any {
 // Value returns what a context that carries c has under a key, or nil for keys
 // of others. It is for adapters that keep the Caller in a context of their own.
 func (c *Caller) Value(key any) any {
-	switch key {
-	case callerKey{}:
-		return c
-	case callerkey.Info{}:
-		return c.info
-	default:
+	if c.at == nil {
 		return nil
 	}
+	switch key := key.(type) {
+	case callerKey:
+		if key.owner == c.at.state.owner {
+			return c
+		}
+	case callerkey.Info:
+		return c.info
+	}
+	return nil
 }
 
 // NewContext returns a context that carries c, in place of the caller that ctx
 // carries. It is for servers that handle a request with a context which is not
-// the request's own, as MCP sessions do. A nil c carries no caller.
+// the request's own, as MCP sessions do. With a nil or zero c it carries none, of
+// whatever Authorizer.
 func (c *Caller) NewContext(ctx context.Context) context.Context {
-	if c == nil {
-		c = new(Caller)
+	if c == nil || c.at == nil {
+		return anonymousContext{ctx}
 	}
 	return &callerContext{Context: ctx, caller: *c}
+}
+
+// anonymousContext hides every caller that the context beneath carries.
+type anonymousContext struct{ context.Context } //nolint:containedctx // It is a context.
+
+func (c anonymousContext) Value(key any) any {
+	switch key.(type) {
+	case callerKey, callerkey.Info:
+		return nil
+	default:
+		return c.Context.Value(key)
+	}
 }
 
 // Info returns the facts of the caller's token as a copy, or nil if there is no
@@ -86,7 +105,8 @@ func (c *Caller) Expiry() time.Time {
 }
 
 // Expire returns the denial of a call whose token has expired since it was
-// authorized, and logs it.
+// authorized, and logs it. For a call that nothing authorized, the reason is
+// [challenge.ReasonInternal].
 func (c *Caller) Expire(ctx context.Context, procedure string) *challenge.DenialError {
 	if c == nil || c.at == nil {
 		return challenge.NewDenial(challenge.ReasonInternal, errNoCaller)

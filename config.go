@@ -15,8 +15,8 @@ import (
 // Config configures an [Authorizer]. [New] checks all of it, copies what it
 // needs, and reports every fault at once.
 type Config struct {
-	// Resources are the protected resources (RFC 9728) that the server is. At
-	// least one is required. A request belongs to the resource whose
+	// Resources are the protected resources (RFC 9728) of the server. At least one
+	// is required. A request belongs to the resource whose
 	// identifier's path is the longest prefix, by whole segments, of the
 	// request's path: with https://h and https://h/mcp, the MCP endpoint
 	// belongs to the second and every RPC to the first. Where resources have

@@ -8,6 +8,7 @@ import (
 	"github.com/drawbridge-rpc/drawbridge"
 	"github.com/drawbridge-rpc/drawbridge/challenge"
 	"github.com/drawbridge-rpc/drawbridge/internal/rpctest"
+	"github.com/drawbridge-rpc/drawbridge/policy"
 )
 
 // TestStands: adapters that meet the same request decide about it once. Another
@@ -85,10 +86,13 @@ func TestStandsForItsAuthorizer(t *testing.T) {
 	if inner == outer || verifier.asked.Load() != 2 {
 		t.Errorf("the verifier was called %d times, want 2", verifier.asked.Load())
 	}
-	// The inner caller hides the outer one, so the first decides again.
+	// The inner caller does not hide the outer one from its Authorizer.
 	enter(inner, t, first, call)
-	if got := verifier.asked.Load(); got != 3 {
-		t.Errorf("the verifier was called %d times, want 3", got)
+	if got := verifier.asked.Load(); got != 2 {
+		t.Errorf("the verifier was called %d times, want 2", got)
+	}
+	if err := first.Check(inner, guarded); err != nil {
+		t.Errorf("Check by the outer Authorizer: %v", err)
 	}
 }
 
@@ -164,5 +168,53 @@ func TestStandsPublic(t *testing.T) {
 	writer := enter(t.Context(), t, a, sent{Procedure: guarded, Authorization: bearer("t-writer")})
 	if again := enter(writer, t, a, sent{Procedure: public, Authorization: bearer("t-writer")}); again == writer || subject(again) != anonymous {
 		t.Errorf("a public call within a guarded one: got %s", subject(again))
+	}
+}
+
+// TestStandsUnderItsConfiguration: a call keeps the configuration of its first
+// decision also where another Authorizer decides in between.
+func TestStandsUnderItsConfiguration(t *testing.T) {
+	t.Parallel()
+	first, between := newAuthorizer(t), newAuthorizer(t)
+	call := sent{Procedure: guarded, Authorization: bearer("t-writer")}
+	ctx := enter(enter(t.Context(), t, first, call), t, between, call)
+	closed := config()
+	closed.Policy = policy.Policy{}
+	if err := first.Reconfigure(closed); err != nil {
+		t.Fatal(err)
+	}
+	enter(ctx, t, first, call)
+	_, err := authorize(t.Context(), first, call)
+	wantOutcome(t, err, challenge.ReasonNotFound)
+}
+
+// TestPin: what an adapter asks after Pin is answered by one configuration.
+func TestPin(t *testing.T) {
+	t.Parallel()
+	a := newAuthorizer(t)
+	pinned := a.Adapter().Pin(t.Context())
+	closed := config()
+	closed.Policy = policy.Policy{}
+	closed.Resources = resources("https://other.example.com/api")
+	if err := a.Reconfigure(closed); err != nil {
+		t.Fatal(err)
+	}
+	req := &wire{sent{Procedure: guarded, Authorization: bearer("t-writer")}}
+	for _, tt := range []struct {
+		name    string
+		adapter drawbridge.Adapter
+		mount   string
+		old     bool
+	}{
+		{"pinned", pinned, "", true},
+		{"pinned again", pinned.Pin(t.Context()), "", true},
+		{"not pinned", a.Adapter(), "/api", false},
+	} {
+		r := drawbridge.Request{Procedure: guarded, Transport: req}
+		var caller drawbridge.Caller
+		allowed := tt.adapter.Decide(t.Context(), &r, &caller) == nil
+		if mount := tt.adapter.Mount(t.Context(), &r); allowed != tt.old || mount != tt.mount || tt.adapter.HasRule(guarded) != tt.old {
+			t.Errorf("%s: allowed %t, mount %q, rule %t", tt.name, allowed, mount, tt.adapter.HasRule(guarded))
+		}
 	}
 }

@@ -12,9 +12,9 @@ import (
 	"github.com/drawbridge-rpc/drawbridge/token"
 )
 
-// state is one configuration of an Authorizer, compiled. It is immutable, save
-// for the denials that are built when they are first needed. What belongs to a
-// configuration hangs on it and goes with it.
+// state is one configuration of an Authorizer, compiled. It is immutable,
+// except that denials are built when they are first needed. Everything that
+// belongs to a configuration hangs on it and goes with it.
 type state struct {
 	owner     *Authorizer
 	table     *policy.Table

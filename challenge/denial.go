@@ -53,7 +53,7 @@ func DenialOf(err error) *DenialError {
 	if denial, ok := errors.AsType[*DenialError](err); ok {
 		return denial
 	}
-	return NewDenial(ReasonInternal, err)
+	return &DenialError{Reason: ReasonInternal, Challenge: Challenge{Scheme: Bearer}, Cause: err}
 }
 
 // Error returns a fixed sentence that may be sent to the caller. It does not

@@ -34,7 +34,7 @@ func TestWriteError(t *testing.T) {
 		Cause:      errBackend,
 		RetryAfter: 0,
 	}
-	internal := fmt.Sprintf(`{"error":%q,"error_description":%q}`, "server_error", "internal error")
+	internal := fmt.Sprintf(`{"error":%q,"error_description":%q}`, "internal", "internal error")
 	for _, row := range []struct {
 		name      string
 		make      func(*http.Request) error

@@ -144,8 +144,11 @@ type Binding interface {
 type Request struct {
 	// Method is the HTTP method. Every RPC over gRPC is a POST.
 	Method string
-	// URL is the URL of the request from the view of the client: the base URL of
-	// the resource and the path, without query and fragment.
+	// URL is the base URL of the resource and the path of the request, without
+	// query and fragment. It is the URL that the client wrote, unless a proxy or a
+	// handler took a prefix off the path before the request was authorized; an
+	// option or interceptor of connectauth sees the procedure alone, save below a
+	// guard.
 	URL string
 	// Raw is the access token.
 	Raw string

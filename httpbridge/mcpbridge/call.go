@@ -30,6 +30,10 @@ type call struct {
 	denied  bool // a tool call, or the whole request, was denied; the HTTP response says so
 }
 
+// errUnknownTool is the response to a tool that no rule lets anyone call, such as
+// after a reload. An HTTP 404 would mean to the client that its session is over.
+var errUnknownTool = errors.New("unknown tool")
+
 // settle decides about one tool call of the request. A batch has several, and
 // one HTTP response: the first decision stands for it. After a denial nothing
 // else is run, because the client will send the batch again; and once something
@@ -44,6 +48,9 @@ func (c *call) settle(decide func() (context.Context, *challenge.DenialError)) (
 	if denial == nil {
 		c.allowed = true
 		return ctx, nil
+	}
+	if denial.Reason == challenge.ReasonNotFound {
+		return nil, errUnknownTool
 	}
 	if !c.allowed {
 		c.denied = true

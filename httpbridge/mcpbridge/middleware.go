@@ -77,15 +77,19 @@ func (g *Guard) authorize(ctx context.Context, current *call, req mcp.Request) (
 		// that its session is over.
 		_ = g.adapter.Refuse(current.ctx, &drawbridge.Request{Service: g.service}, challenge.ReasonNotFound,
 			fmt.Errorf("no entry for the tool %q", params.Name))
-		return nil, rpcError(jsonrpc.CodeInvalidParams, "unknown tool")
+		return nil, rpcError(jsonrpc.CodeInvalidParams, errUnknownTool.Error())
 	}
 	authorized, err := current.settle(func() (context.Context, *challenge.DenialError) {
 		return g.decide(ctx, current, req, procedure)
 	})
-	if err != nil {
+	switch {
+	case errors.Is(err, errUnknownTool):
+		return nil, rpcError(jsonrpc.CodeInvalidParams, err.Error())
+	case err != nil:
 		return nil, rpcError(jsonrpc.CodeInvalidRequest, err.Error())
+	default:
+		return authorized, nil
 	}
-	return authorized, nil
 }
 
 // decide applies the rule of the procedure. The token was verified when the

@@ -4,8 +4,8 @@
 //
 // [Guard] stands around a whole mux and decides before a message is read; a
 // service that is added later is guarded too. [WithAuthorizer] is an option of
-// one handler, and [NewInterceptor] an interceptor. They may be combined: a call
-// is decided once.
+// one handler, and [NewInterceptor] an interceptor. They may be combined:
+// where requirement, resource and credential are the same, a call is decided once.
 package connectauth
 
 import (
@@ -108,13 +108,15 @@ func setChallenge(header http.Header, denial *challenge.DenialError) {
 func requestOf(ctx context.Context, spec connect.Spec, peer connect.Peer, header http.Header) drawbridge.Request {
 	req := drawbridge.Request{
 		Procedure:  spec.Procedure,
+		Method:     http.MethodPost,
 		QueryToken: len(peer.Query) > 0 && peer.Query.Has("access_token"),
 		RemoteAddr: peer.Addr,
 		Transport:  transport(header),
 	}
-	if m, ok := ctx.Value(mountedKey{}).(*mounted); ok && m.procedure == spec.Procedure {
-		req.Path, req.RawPath = m.url.Path, m.url.RawPath
+	if len(peer.Query) > 0 { // only of a GET
+		req.Method = http.MethodGet
 	}
+	applyMount(ctx, &req)
 	return req
 }
 

@@ -55,7 +55,7 @@ func newAuthorizer(issuer string) (*drawbridge.Authorizer, error) {
 	})
 }
 
-// A guard stands round a whole mux. The client of connect-go reads the challenge,
+// A guard stands around a whole mux. The client of connect-go reads the challenge,
 // gets a token, and tries again.
 func ExampleGuard() {
 	issuer := authtest.Start() // an authorization server for tests

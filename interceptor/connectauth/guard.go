@@ -3,7 +3,6 @@ package connectauth
 import (
 	"context"
 	"net/http"
-	"net/url"
 	"strings"
 	"sync"
 
@@ -29,8 +28,10 @@ import (
 //     service that the policy names or whose descriptor is linked into the
 //     program is decided, whatever its HTTP method and content type.
 //   - A request that is an RPC by its content type, or by Connect's version in
-//     header or query, is decided whether its service is known or not. A service
-//     without a rule is denied. The path of a service that is mounted below a
+//     header or query, is decided whether its service is known or not, and so is
+//     one that connect-go would accept without them at the path of a service in a
+//     package: a POST of JSON to /pkg.Service/Method. A service without a rule is
+//     denied. The path of a service that is mounted below a
 //     prefix is therefore part of the identifier of its resource.
 //   - A longer path that ends in a known procedure may be routed to it by a
 //     router that strips prefixes, and so may a path with empty or dot segments
@@ -38,7 +39,8 @@ import (
 //     refused if the rule of that procedure, or of another one on the way,
 //     refuses it, but it is not let in by that: a guard or option further in has
 //     to decide.
-//   - Other requests pass untouched, and so do CORS preflights.
+//   - Other requests pass untouched, and so do CORS preflights: a plain handler at
+//     the path of a procedure must not act on OPTIONS.
 //
 // A stream ends when the token that opened it expires: with the next message in
 // either direction. [WithAuthorizer] on a handler behind the guard skips its
@@ -46,7 +48,12 @@ import (
 //
 // A handler that is mounted for a whole subtree and ignores the rest of the path
 // needs [WithAuthorizer]: Guard does not know which paths it serves.
+//
+// Guard panics if an argument is nil.
 func Guard(a *drawbridge.Authorizer, next http.Handler) http.Handler {
+	if next == nil {
+		panic("connectauth: the handler is nil")
+	}
 	return &guard{adapter: a.Adapter(), next: next, writer: connect.NewErrorWriter()}
 }
 
@@ -82,40 +89,62 @@ func (g *guard) Decide(r *http.Request) (decided exchange.Decision) {
 		return decided
 	}
 	req := drawbridge.HTTPRequest(r)
-	procedure, known := g.procedureOf(r, &req)
+	adapter := g.adapter.Pin(r.Context())
+	procedure, known := procedureOf(adapter, r, &req)
 	protocol := protocolOf(r)
 	isRPC := isRPC(r, protocol)
-	if !known && !isRPC {
-		decided.Denial = g.denyOnTheWay(r, &req)
+	if !known && !isRPC && !isUnversioned(r, procedure) {
+		decided.Denial = denyOnTheWay(adapter, r, &req)
 		return decided
 	}
 	req.Procedure = procedure
+	applyMount(r.Context(), &req)
 	decided.Procedure = procedure
 	decided.Native = isRPC || isConnectJSON(r, protocol)
 	decided.MayStream = protocol.MayStream()
-	decided.Denial = g.adapter.Decide(r.Context(), &req, &decided.Caller)
+	decided.Denial = adapter.Decide(r.Context(), &req, &decided.Caller)
 	return decided
 }
 
 // procedureOf returns the procedure that the path of a request names, and
 // whether it is that of a known service.
-func (g *guard) procedureOf(r *http.Request, req *drawbridge.Request) (procedure string, known bool) {
+func procedureOf(adapter drawbridge.Adapter, r *http.Request, req *drawbridge.Request) (procedure string, known bool) {
 	path := r.URL.Path
-	if g.isKnown(path) {
+	if isKnown(adapter, path) {
 		return path, true
 	}
-	mount := g.adapter.Mount(r.Context(), req)
+	mount := adapter.Mount(r.Context(), req)
 	if rest, ok := strings.CutPrefix(path, mount); ok && mount != "" && (rest == "" || rest[0] == '/') {
-		return rest, g.isKnown(rest)
+		return rest, isKnown(adapter, rest)
 	}
 	return path, false
 }
 
 // isKnown reports whether a path is exactly that of a procedure of a known
 // service.
-func (g *guard) isKnown(path string) bool {
+func isKnown(adapter drawbridge.Adapter, path string) bool {
 	service, _, ok := rpc.CutProcedure(path)
-	return ok && g.adapter.KnowsService(service)
+	return ok && adapter.KnowsService(service)
+}
+
+// isUnversioned reports whether connect-go would take a request for an RPC that
+// names neither protocol nor version, if a handler is mounted at its path: JSON,
+// or a codec of the user's own, or a GET. The path has to be that of a service in
+// a package, so that the JSON of other APIs passes.
+func isUnversioned(r *http.Request, procedure string) bool {
+	service, _, ok := rpc.ParseProcedure(procedure)
+	if !ok || !strings.Contains(service, ".") {
+		return false
+	}
+	switch r.Method {
+	case http.MethodPost:
+		return strings.HasPrefix(strings.ToLower(r.Header.Get("Content-Type")), "application/")
+	case http.MethodGet:
+		query := r.URL.Query()
+		return query.Has("encoding") && query.Has("message")
+	default:
+		return false
+	}
 }
 
 func protocolOf(r *http.Request) rpc.Protocol {
@@ -149,7 +178,7 @@ func (g *guard) Serve(w http.ResponseWriter, r *http.Request, caller *drawbridge
 	}
 	ctx := r.Context()
 	if decided.Procedure != r.URL.Path {
-		ctx = context.WithValue(ctx, mountedKey{}, &mounted{decided.Procedure, r.URL})
+		ctx = context.WithValue(ctx, mountedKey{}, &mounted{decided.Procedure, r.URL.Path, r.URL.RawPath})
 		r = r.WithContext(ctx)
 	}
 	if !decided.MayStream || caller.Expiry().IsZero() || g.isUnary(decided.Procedure) || expires(ctx, caller) {
@@ -164,13 +193,17 @@ func (g *guard) Serve(w http.ResponseWriter, r *http.Request, caller *drawbridge
 // mounted is a procedure that is mounted below the path of its resource. A
 // handler further in does not see the URL, and the path of the procedure alone
 // may belong to another resource.
-type mounted struct {
-	procedure string
-	url       *url.URL
-}
+type mounted struct{ procedure, path, rawPath string }
 
 // mountedKey is the context key of a *mounted.
 type mountedKey struct{}
+
+// applyMount gives a request the path that a guard further out has seen.
+func applyMount(ctx context.Context, req *drawbridge.Request) {
+	if m, ok := ctx.Value(mountedKey{}).(*mounted); ok && m.procedure == req.Procedure {
+		req.Path, req.RawPath = m.path, m.rawPath
+	}
+}
 
 // isUnary reports whether a descriptor says that a procedure is no stream.
 func (g *guard) isUnary(procedure string) bool {

@@ -11,7 +11,7 @@ import (
 )
 
 // These bound the work that a caller can cause by a path. A path that exceeds
-// them, and might be routed to a known procedure, is that of no procedure.
+// them is denied, if it might be routed to a known procedure.
 const (
 	maxCleaned  = 8 << 10 // bytes of a path that routers might clean
 	maxSegments = 64      // of a path that ends in a known procedure
@@ -21,11 +21,11 @@ const (
 // denyOnTheWay decides about a path that ends in a known procedure, as it is or
 // as routers clean it. It returns the denial of the first rule that refuses the
 // request.
-func (g *guard) denyOnTheWay(r *http.Request, req *drawbridge.Request) *challenge.DenialError {
-	for _, procedure := range g.onTheWay(r.URL.Path) {
+func denyOnTheWay(adapter drawbridge.Adapter, r *http.Request, req *drawbridge.Request) *challenge.DenialError {
+	for _, procedure := range onTheWay(adapter, r.URL.Path) {
 		req.Procedure = procedure
 		var caller drawbridge.Caller
-		if denial := g.adapter.Decide(r.Context(), req, &caller); denial != nil {
+		if denial := adapter.Decide(r.Context(), req, &caller); denial != nil {
 			return denial
 		}
 	}
@@ -35,14 +35,14 @@ func (g *guard) denyOnTheWay(r *http.Request, req *drawbridge.Request) *challeng
 // onTheWay returns the known procedures in a path that ends in one, the last of
 // them first. Of a path that exceeds the bounds it returns the path, which has no
 // rule.
-func (g *guard) onTheWay(literal string) []string {
-	found, ok := g.appendKnown(nil, literal)
+func onTheWay(adapter drawbridge.Adapter, literal string) []string {
+	found, ok := appendKnown(adapter, nil, literal)
 	switch {
 	case len(literal) > maxCleaned:
 		ok = ok && !mayBeCleaned(literal)
 	case ok:
 		if cleaned := clean(literal); cleaned != literal {
-			found, ok = g.appendKnown(found, cleaned)
+			found, ok = appendKnown(adapter, found, cleaned)
 		}
 	}
 	if !ok {
@@ -53,16 +53,16 @@ func (g *guard) onTheWay(literal string) []string {
 
 // appendKnown adds the known procedures in p, if it ends in one. It reports false
 // if p exceeds the bounds.
-func (g *guard) appendKnown(found []string, p string) (_ []string, ok bool) {
+func appendKnown(adapter drawbridge.Adapter, found []string, p string) (_ []string, ok bool) {
 	start := lastPair(p, len(p))
-	if start < 0 || !g.isKnown(p[start:]) {
+	if start < 0 || !isKnown(adapter, p[start:]) {
 		return found, true
 	}
 	if strings.Count(p, "/") > maxSegments {
 		return nil, false
 	}
 	for end := len(p); start >= 0; start = lastPair(p, end) {
-		if procedure := p[start:end]; g.isKnown(procedure) && !slices.Contains(found, procedure) {
+		if procedure := p[start:end]; isKnown(adapter, procedure) && !slices.Contains(found, procedure) {
 			found = append(found, procedure)
 		}
 		end = strings.LastIndexByte(p[:end], '/')

@@ -55,7 +55,7 @@ func Policy() policy.Policy {
 // Procedure returns "/service/method".
 func Procedure(service, method string) string { return "/" + service + "/" + method }
 
-// Handlers counts how often the code of a handler ran: authorisation comes
+// Handlers counts how often the code of a handler ran: authorization comes
 // before.
 type Handlers struct{ ran atomic.Int64 }
 

@@ -5,7 +5,10 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/drawbridge-rpc/drawbridge"
 	"github.com/drawbridge-rpc/drawbridge/authtest"
@@ -58,4 +61,58 @@ func decide(b *testing.B, a *drawbridge.Authorizer, r *http.Request, allowed boo
 			b.Fatal(denial)
 		}
 	}
+}
+
+// BenchmarkReload is the tail of the latency of a decision, with and without a
+// reload of 100 methods every millisecond. Reading the clock twice is a part of it.
+func BenchmarkReload(b *testing.B) {
+	d := newDrawbridge(b, 100)
+	for _, name := range []string{"quiet", "reloading"} {
+		b.Run(name+"/drawbridge", func(b *testing.B) {
+			stop := make(chan struct{})
+			var reloading sync.WaitGroup
+			if name == "reloading" {
+				reloading.Go(func() { reload(b, d, stop) })
+			}
+			measureTail(b, d)
+			close(stop)
+			reloading.Wait()
+		})
+	}
+}
+
+func reload(b *testing.B, d *peers.Drawbridge, stop <-chan struct{}) {
+	b.Helper()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-stop:
+			return
+		case <-tick.C:
+			if err := d.Authorizer.Reconfigure(d.Config); err != nil {
+				b.Error(err)
+			}
+		}
+	}
+}
+
+func measureTail(b *testing.B, d *peers.Drawbridge) {
+	b.Helper()
+	req := known(d.Token)
+	adapter := d.Authorizer.Adapter()
+	took := make([]time.Duration, 0, 1<<20)
+	for b.Loop() {
+		begin := time.Now()
+		var caller drawbridge.Caller
+		if denial := adapter.Decide(b.Context(), &req, &caller); denial != nil {
+			b.Error(denial)
+		}
+		if len(took) < cap(took) {
+			took = append(took, time.Since(begin))
+		}
+	}
+	slices.Sort(took)
+	b.ReportMetric(float64(took[len(took)/2]), "p50-ns")
+	b.ReportMetric(float64(took[len(took)*999/1000]), "p99.9-ns")
 }

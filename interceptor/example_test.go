@@ -3,7 +3,6 @@ package interceptor_test
 import (
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/drawbridge-rpc/drawbridge/challenge"
 	"github.com/drawbridge-rpc/drawbridge/interceptor"
@@ -17,7 +16,7 @@ func ExampleFindDenial() {
 	code, details := denial.Reason.RPCCode(), interceptor.Details(denial)
 
 	received := errors.New("rpc error: code = PermissionDenied")
-	found, ok := interceptor.FindDenial(received, code, slices.Values(details))
+	found, ok := interceptor.FindDenial(received, code, details)
 	fmt.Println(ok, found.Reason, found.Challenge.Scopes, found.Remote)
 	// Output:
 	// true insufficient_scope [shop:write] true

@@ -26,14 +26,14 @@ import (
 	drawbridgev1 "github.com/drawbridge-rpc/drawbridge/proto/drawbridge/v1"
 )
 
-// Details returns the error details of a denial: one Challenge (RPC-3), and a
-// RetryInfo if a retry may help.
-func Details(denial *challenge.DenialError) []proto.Message {
-	details := []proto.Message{denial.Challenge.Proto()}
-	if denial.RetryAfter > 0 {
-		details = append(details, &errdetails.RetryInfo{RetryDelay: durationpb.New(denial.RetryAfter)})
+// Details iterates over the error details of a denial: one Challenge (RPC-3), and
+// a RetryInfo if a retry may help.
+func Details(denial *challenge.DenialError) iter.Seq[proto.Message] {
+	return func(yield func(proto.Message) bool) {
+		if yield(denial.Challenge.Proto()) && denial.RetryAfter > 0 {
+			yield(&errdetails.RetryInfo{RetryDelay: durationpb.New(denial.RetryAfter)})
+		}
 	}
-	return details
 }
 
 // FindDenial returns the denial that err carries: one of this process, or the

@@ -37,7 +37,7 @@ func TestDetails(t *testing.T) {
 		if reason == challenge.ReasonUnavailable {
 			want = append(want, &errdetails.RetryInfo{RetryDelay: durationpb.New(challenge.RetryAfter)})
 		}
-		got := interceptor.Details(denial)
+		got := slices.Collect(interceptor.Details(denial))
 		if !slices.EqualFunc(got, want, proto.Equal) {
 			t.Errorf("RPC-3: %v: got %v, want %v", reason, got, want)
 		}
@@ -48,8 +48,14 @@ func TestDetails(t *testing.T) {
 		}
 	}
 	denial := denialFor(challenge.ReasonUnavailable)
+	for first := range interceptor.Details(denial) {
+		if _, ok := first.(*drawbridgev1.Challenge); !ok {
+			t.Errorf("RPC-3: the first detail is a %T", first)
+		}
+		break
+	}
 	denial.RetryAfter = 1500 * time.Millisecond
-	if got := interceptor.Details(denial)[1].(*errdetails.RetryInfo).GetRetryDelay().AsDuration(); got != denial.RetryAfter {
+	if got := slices.Collect(interceptor.Details(denial))[1].(*errdetails.RetryInfo).GetRetryDelay().AsDuration(); got != denial.RetryAfter {
 		t.Errorf("RPC-2: got %v, want %v", got, denial.RetryAfter)
 	}
 }

@@ -77,7 +77,7 @@ func writeToyError(w http.ResponseWriter, denial *challenge.DenialError) {
 
 func newToyError(denial *challenge.DenialError) *toyError {
 	e := &toyError{Code: denial.Reason.RPCCode(), Message: denial.Error(), cause: denial}
-	for _, message := range interceptor.Details(denial) {
+	for message := range interceptor.Details(denial) {
 		if detail, err := anypb.New(message); err == nil {
 			text, _ := protojson.Marshal(detail)
 			e.Details = append(e.Details, text)

@@ -19,7 +19,7 @@ const wwwAuthenticate = "Www-Authenticate"
 // of their own. errors.As finds the denial in it.
 func NewError(denial *challenge.DenialError) *connect.Error {
 	err := connect.NewError(connect.Code(denial.Reason.RPCCode()), denial)
-	for _, message := range interceptor.Details(denial) {
+	for message := range interceptor.Details(denial) {
 		// Marshalling fails on invalid UTF-8 alone. The refusal stands without
 		// the detail.
 		if detail, detailErr := connect.NewErrorDetail(message); detailErr == nil {

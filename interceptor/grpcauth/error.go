@@ -79,7 +79,7 @@ func newRefusal(denial *challenge.DenialError) *refusal {
 func newStatus(denial *challenge.DenialError) *status.Status {
 	bare := status.New(codes.Code(denial.Reason.RPCCode()), denial.Error())
 	var details []protoadapt.MessageV1
-	for _, message := range interceptor.Details(denial) {
+	for message := range interceptor.Details(denial) {
 		details = append(details, protoadapt.MessageV1Of(message))
 	}
 	detailed, err := bare.WithDetails(details...)

@@ -24,6 +24,7 @@ const (
 // seen.
 type Drawbridge struct {
 	Authorizer *drawbridge.Authorizer
+	Config     drawbridge.Config
 	Bridge     *httpbridge.Bridge
 	Token      string
 }
@@ -41,12 +42,13 @@ func NewDrawbridge(issuer *authtest.Issuer, methods int) (*Drawbridge, error) {
 		rules[fmt.Sprintf("Method%d", i)] = rule
 	}
 	d := &Drawbridge{Token: issuer.Mint(authtest.Token{Audience: []string{Resource}, Scope: Scope})}
-	d.Authorizer, err = drawbridge.New(drawbridge.Config{
+	d.Config = drawbridge.Config{
 		Resources: []drawbridge.Resource{{Identifier: Resource, AuthorizationServers: []string{issuer.URL}}},
 		Policy:    policy.Policy{Services: map[string]policy.Service{Service: {Rule: rule, Methods: rules, NoDescriptor: true}}},
 		Verifier:  jwt,
 		Logger:    slog.New(slog.DiscardHandler),
-	})
+	}
+	d.Authorizer, err = drawbridge.New(d.Config)
 	if err != nil {
 		return nil, err
 	}

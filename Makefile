@@ -13,6 +13,7 @@ GRPCURL_VERSION            := v1.9.3
 FUZZTIME  ?= 20s
 BENCHTIME ?= 1s
 ROUNDS    ?= 100
+COUNT     ?= 5
 TESTFLAGS ?=
 
 BIN     := $(CURDIR)/.tmp/bin
@@ -78,8 +79,8 @@ bench: ## Run every benchmark for BENCHTIME (default 1s)
 	$(call each_module,go test -run=NONE -bench=. -benchmem -benchtime=$(BENCHTIME) ./...)
 
 .PHONY: bench-peers
-bench-peers: ## Compare with other libraries, for BENCHTIME each, and servers over loopback for ROUNDS
-	@cd bench && go test -run=NONE -bench=. -benchmem -benchtime=$(BENCHTIME) . && go run ./echo -rounds $(ROUNDS)
+bench-peers: ## Compare with other libraries, COUNT times, and servers over loopback for ROUNDS
+	@cd bench && go test -run=NONE -bench=. -benchmem -benchtime=$(BENCHTIME) -count=$(COUNT) . && go run ./echo -rounds $(ROUNDS)
 
 .PHONY: clients
 clients: $(GRPCURL) ## Let curl, grpcurl and the TypeScript MCP SDK into the quickstart (needs curl, node and npm)

@@ -30,10 +30,10 @@ func BenchmarkConnect(b *testing.B) {
 		{"authn-go", seen.Authn(bare)},
 		{"interceptor", newHandler(connect.WithInterceptors(seen.Connect()))},
 	}
-	for _, peer := range handlers {
+	for _, peer := range shuffled(handlers) {
 		b.Run("connect/known/"+peer.name, func(b *testing.B) { call(b, peer.handler, "Bearer "+d.Token, http.StatusOK) })
 	}
-	for _, peer := range handlers[1:] {
+	for _, peer := range shuffled(handlers[1:]) {
 		b.Run("connect/denied/"+peer.name, func(b *testing.B) { call(b, peer.handler, "", http.StatusUnauthorized) })
 	}
 }

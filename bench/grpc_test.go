@@ -32,10 +32,10 @@ func BenchmarkGRPC(b *testing.B) {
 		{"drawbridge", grpcauth.UnaryServerInterceptor(d.Authorizer)},
 		{"go-grpc-middleware", seen.GRPC()},
 	}
-	for _, peer := range interceptors {
+	for _, peer := range shuffled(interceptors) {
 		b.Run("grpc/known/"+peer.name, func(b *testing.B) { intercept(b, peer.interceptor, "Bearer "+d.Token, codes.OK) })
 	}
-	for _, peer := range interceptors {
+	for _, peer := range shuffled(interceptors) {
 		b.Run("grpc/denied/"+peer.name, func(b *testing.B) { intercept(b, peer.interceptor, "", codes.Unauthenticated) })
 	}
 }

@@ -28,7 +28,7 @@ func BenchmarkVerify(b *testing.B) {
 	for _, algorithm := range []string{"RS256", "ES256", "EdDSA"} {
 		issuer := authtest.NewIssuer(b, algorithm)
 		good := issuer.Mint(authtest.Token{Audience: []string{peers.Resource}, Scope: peers.Scope})
-		for _, peer := range verifiers(b, issuer, algorithm) {
+		for _, peer := range shuffled(verifiers(b, issuer, algorithm)) {
 			b.Run("new/"+algorithm+"/"+peer.name, func(b *testing.B) { verifyAll(b, peer.verify, good, true) })
 		}
 	}
@@ -40,7 +40,7 @@ func BenchmarkVerify(b *testing.B) {
 		{"foreign-issuer", foreign.Mint(authtest.Token{Audience: []string{peers.Resource}})},
 		{"tampered", authtest.Tamper(issuer.Mint(authtest.Token{Audience: []string{peers.Resource}}))},
 	} {
-		for _, peer := range verifiers(b, issuer, "RS256") {
+		for _, peer := range shuffled(verifiers(b, issuer, "RS256")) {
 			if peer.name != "go-jose" {
 				b.Run("refused/"+row.name+"/"+peer.name, func(b *testing.B) { verifyAll(b, peer.verify, row.raw, false) })
 			}

@@ -62,7 +62,7 @@ func reasonOf(code uint32, detail *drawbridgev1.Challenge) Reason {
 		return ReasonNoCredentials
 	case code == ReasonInsufficientAuthentication.RPCCode() && detail.GetError() == ReasonInsufficientAuthentication.OAuthError():
 		return ReasonInsufficientAuthentication
-	case code == ReasonForbidden.RPCCode() && detail.GetError() == "" && len(detail.GetScopes()) == 0:
+	case code == ReasonForbidden.RPCCode() && detail.GetError() == "" && len(wireValues(detail.GetScopes())) == 0:
 		// As a challenge it would have the client step up again and again.
 		return ReasonForbidden
 	}

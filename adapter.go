@@ -92,14 +92,15 @@ func (w *walk) begin(ctx context.Context, d Adapter) *Caller {
 	default:
 		w.state = d.authorizer.state.Load()
 	}
+	w.start = w.state.start()
 	return outer
 }
 
-// finish decides, and logs a denial.
+// finish decides, and has the decision observed.
 func (w *walk) finish(ctx context.Context, req *Request) *challenge.DenialError {
 	denial := w.decide(ctx, req)
-	if denial != nil {
-		w.state.report(ctx, req.name(), denial, w.info)
+	if denial != nil || len(w.state.observers) > 0 {
+		w.state.observe(ctx, req, &record{at: w.at, info: w.info, denial: denial, start: w.start})
 	}
 	return denial
 }
@@ -111,15 +112,16 @@ func (d Adapter) Caller(ctx context.Context) *Caller {
 }
 
 // Refuse returns the denial of a request that an adapter refuses for reasons of
-// its own transport, such as a foreign origin, and logs it with the cause.
+// its own transport, such as a foreign origin, and has it observed with the
+// cause.
 func (d Adapter) Refuse(ctx context.Context, req *Request, reason challenge.Reason, cause error) *challenge.DenialError {
 	denial := challenge.NewDenial(reason, cause)
 	denial.Challenge.Realm = req.realm()
 	caller := d.Caller(ctx)
 	if caller == nil {
-		d.present().report(ctx, req.name(), denial, nil)
+		d.present().observe(ctx, req, &record{denial: denial})
 	} else {
-		caller.at.state.report(ctx, req.name(), denial, caller.info)
+		caller.at.state.observe(ctx, req, &record{denial: denial, info: caller.info})
 	}
 	return denial
 }
@@ -129,6 +131,14 @@ func (d Adapter) Refuse(ctx context.Context, req *Request, reason challenge.Reas
 // that at construction, because without a rule every call is denied.
 func (d Adapter) HasRule(procedure string) bool {
 	return d.present().table.Lookup(procedure) != nil
+}
+
+// HasMethodRule is HasRule for adapters that take a misspelled method for a
+// fault: it reports false also where the rule of a service without a descriptor
+// would apply to any method.
+func (d Adapter) HasMethodRule(procedure string) bool {
+	table := d.present().table
+	return table.Lookup(procedure) != nil && table.HasMethod(procedure)
 }
 
 // HasServiceRule is HasRule for the rule of a service as a whole, which guards
@@ -157,6 +167,13 @@ func (d Adapter) OwnsOrigin(origin string) bool {
 	return d.present().directory.OwnsOrigin(origin)
 }
 
+// OwnsHost reports whether host, a value of the Host field, is that of one of the
+// base URLs of the resources. The port does not matter, because routers ignore
+// it.
+func (d Adapter) OwnsHost(host string) bool {
+	return d.present().directory.OwnsHost(host)
+}
+
 // MetadataURL returns the URL of the metadata document of the resource that the
 // request belongs to, which a challenge names. If no resource covers its path,
 // that is the first one.
@@ -170,15 +187,15 @@ func (d Adapter) MetadataURL(ctx context.Context, req *Request) string {
 	return address.MetadataURL
 }
 
-// Mount returns the path of the resource that the request belongs to, without a
-// slash at the end: the part of the request's path that is not the procedure's.
+// Mount returns the mount path of the resource that the request belongs to, without
+// a slash at the end: the part of the request's path that is not the procedure's.
 func (d Adapter) Mount(ctx context.Context, req *Request) string {
 	located := req.located()
 	address := d.stateOf(ctx).directory.Locate(ctx, &located)
 	if address == nil {
 		return ""
 	}
-	return address.Resource.Path()
+	return address.Resource.Mount()
 }
 
 // stateOf returns the configuration that the call of ctx is bound to.

@@ -9,6 +9,7 @@ import (
 	"github.com/drawbridge-rpc/drawbridge"
 	"github.com/drawbridge-rpc/drawbridge/challenge"
 	"github.com/drawbridge-rpc/drawbridge/internal/rpctest"
+	"github.com/drawbridge-rpc/drawbridge/policy"
 )
 
 // TestAdapterIsThatOfItsAuthorizer: an Adapter is a value that leads back.
@@ -64,6 +65,28 @@ func TestRefuse(t *testing.T) {
 	_ = a.Adapter().Refuse(ctx, &req, challenge.ReasonForbidden, nil)
 	if logged := log.take(t); logged["subject"] != "admin" || logged["reason"] != "forbidden" {
 		t.Errorf("SEED-1: logged %v", logged)
+	}
+}
+
+// TestHasMethodRule: a method that only the rule of a service without a descriptor
+// covers may be misspelled.
+func TestHasMethodRule(t *testing.T) {
+	t.Parallel()
+	a := newAuthorizer(t, func(cfg *drawbridge.Config) {
+		cfg.Policy.Services["x.Stock"] = policy.Service{
+			NoDescriptor: true, Rule: policy.Rule{Authenticated: true},
+			Methods: map[string]policy.Rule{"Alter": {Scopes: []string{"a"}}, "Never": {}},
+		}
+	}).Adapter()
+	for procedure, want := range map[string]bool{
+		guarded: true, public: true, "/x.Stock/Alter": true, "/x.Stock/Altr": false, "/x.Stock/Never": false, nowhere: false, "": false, guarded + "y": false,
+	} {
+		if got := a.HasMethodRule(procedure); got != want {
+			t.Errorf("RPC-6: HasMethodRule(%q): got %t", procedure, got)
+		}
+	}
+	if !a.OwnsHost("API.example.com:1") || a.OwnsHost("evil.example.com") {
+		t.Error("OwnsHost takes another host for its own, or its own for another")
 	}
 }
 
@@ -148,7 +171,9 @@ func TestMount(t *testing.T) {
 		{"a path", resources(base + "/api"), "/api" + guarded, "/api"},
 		{"a path and a slash", resources(base + "/api/"), "/api" + guarded, "/api"},
 		{"the longest path", resources(base, base+"/api", base+"/api/v2"), "/api/v2" + guarded, "/api/v2"},
-		{"no resource", resources(base+"/a", base+"/b"), guarded, ""},
+		{"no resource", []drawbridge.Resource{serving(resource(base+"/a"), rpctest.GuardedService), resource(base + "/b")}, guarded, ""},
+		{"a mount path", []drawbridge.Resource{{Identifier: base + "/api", AuthorizationServers: []string{issuer}, MountPath: "/"}}, guarded, ""},
+		{"a mount path of its own", []drawbridge.Resource{{Identifier: base, AuthorizationServers: []string{issuer}, MountPath: "/rpc/"}}, "/rpc" + guarded, "/rpc"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

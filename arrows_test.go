@@ -45,6 +45,7 @@ var arrows = map[string]node{
 	"proto/drawbridge/v1": {floor: 0, without: allTrees},
 	"fault":               {floor: 0, without: allTrees},
 	"internal/callerkey":  {floor: 0, without: allTrees},
+	"internal/expiry":     {floor: 0, without: allTrees},
 	"internal/panicked":   {floor: 0, without: allTrees},
 	"internal/rpc":        {floor: 0, without: allTrees},
 	"internal/uri":        {floor: 0, without: allTrees},
@@ -57,6 +58,7 @@ var arrows = map[string]node{
 		imports: []string{"internal/rpc", "internal/uri", "internal/wwwauth", "proto/drawbridge/v1"},
 		without: allTrees,
 	},
+	"internal/drain":    {floor: 1, imports: []string{"internal/rpc"}, without: allTrees},
 	"internal/resource": {floor: 1, imports: []string{"fault", "internal/uri"}, without: allTrees},
 	// What is required, and what verifies. They do not know each other.
 	"policy": {
@@ -66,7 +68,7 @@ var arrows = map[string]node{
 	},
 	"verifier": {
 		floor:   2,
-		imports: []string{"fault", "internal/panicked", "internal/uri", "internal/wwwauth", "token"},
+		imports: []string{"fault", "internal/expiry", "internal/panicked", "internal/uri", "internal/wwwauth", "token"},
 		without: []string{connectGo, grpcGo, mcpSDK},
 	},
 	"authtest": {floor: 2, without: []string{connectGo, grpcGo, mcpSDK}},
@@ -74,11 +76,12 @@ var arrows = map[string]node{
 	".": {
 		floor: 3,
 		imports: []string{
-			"challenge", "fault", "internal/callerkey", "internal/panicked", "internal/resource", "internal/rpc", "policy", "token",
+			"challenge", "fault", "internal/callerkey", "internal/expiry", "internal/panicked", "internal/resource", "internal/rpc",
+			"policy", "token",
 		},
 		without: allTrees,
 	},
-	"internal/exchange": {floor: 4, imports: []string{".", "challenge"}, without: allTrees},
+	"internal/exchange": {floor: 4, imports: []string{".", "challenge", "internal/rpc"}, without: allTrees},
 	// What carries it over RPC and HTTP.
 	"interceptor": {
 		floor:   5,

@@ -41,7 +41,7 @@ func (a *Authorizer) Reconfigure(cfg Config) error {
 
 // Authorize decides about a request. It returns a context that carries the
 // caller, for [token.FromContext] and [Authorizer.Check], or a
-// [*challenge.DenialError]. Each denial is logged once, here.
+// [*challenge.DenialError]. Each decision is logged and observed once, here.
 //
 // Nothing is remembered between calls: a verifier may keep facts of tokens, but
 // no decision outlives the call that it was made for.
@@ -68,7 +68,7 @@ func (a *Authorizer) Check(ctx context.Context, procedure string) error {
 		denial := challenge.NewDenial(challenge.ReasonInternal, errNoCaller)
 		req := Request{Procedure: procedure}
 		denial.Challenge.Realm = req.realm()
-		a.state.Load().report(ctx, procedure, denial, nil)
+		a.state.Load().observe(ctx, &req, &record{denial: denial})
 		return denial
 	}
 	return caller.Check(ctx, procedure)

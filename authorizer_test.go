@@ -230,8 +230,10 @@ func TestCheckExpired(t *testing.T) {
 	verifier := people()
 	a := newAuthorizer(t, func(cfg *drawbridge.Config) { cfg.Verifier, cfg.Logger = verifier, slog.New(&log) })
 	until := func(expiry time.Time) context.Context {
-		verifier.tokens["t-admin"].Expiry = expiry
-		return enter(t.Context(), t, a, sent{Procedure: guarded, Authorization: bearer("t-admin")})
+		verifier.tokens["t-admin"].Expiry = time.Time{}
+		ctx := enter(t.Context(), t, a, sent{Procedure: guarded, Authorization: bearer("t-admin")})
+		verifier.tokens["t-admin"].Expiry = expiry // since the call was let in
+		return ctx
 	}
 	never := until(time.Time{})
 	wantOutcome(t, a.Check(never, guarded), letIn)

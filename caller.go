@@ -113,7 +113,7 @@ func (c *Caller) Expire(ctx context.Context, procedure string) *challenge.Denial
 	}
 	req := Request{Procedure: procedure}
 	denial := c.at.denial(&req, challenge.ReasonInvalidToken, errExpired)
-	c.at.state.report(ctx, procedure, denial, c.info)
+	c.at.state.observe(ctx, &req, &record{at: c.at, info: c.info, denial: denial})
 	return denial
 }
 
@@ -129,15 +129,29 @@ func (c *Caller) check(ctx context.Context, procedure string) *challenge.DenialE
 	if c == nil || c.at == nil {
 		return challenge.NewDenial(challenge.ReasonInternal, errNoCaller)
 	}
+	start := c.at.state.start()
+	rule := c.at.state.ruleFor(procedure, "")
+	req := &Request{Procedure: procedure}
+	var denial *challenge.DenialError
+	if !rule.isPublic() {
+		denial = c.judge(ctx, rule, req)
+	}
+	c.at.state.observe(ctx, req, &record{at: rule.at(c.at.address), info: c.info, denial: denial, start: start})
+	return denial
+}
+
+// Assess is Check without a record of the decision. It is for adapters that list
+// what a caller may use: a denial with a reason that a token can mend, such as
+// [challenge.ReasonInsufficientScope], is one that the caller could step up from.
+func (c *Caller) Assess(ctx context.Context, procedure string) *challenge.DenialError {
+	if c == nil || c.at == nil {
+		return challenge.NewDenial(challenge.ReasonInternal, errNoCaller)
+	}
 	rule := c.at.state.ruleFor(procedure, "")
 	if rule.isPublic() {
 		return nil
 	}
-	denial := c.judge(ctx, rule, &Request{Procedure: procedure})
-	if denial != nil {
-		c.at.state.report(ctx, procedure, denial, c.info)
-	}
-	return denial
+	return c.judge(ctx, rule, &Request{Procedure: procedure})
 }
 
 // judge compares the facts of the token with a rule.
@@ -149,7 +163,7 @@ func (c *Caller) judge(ctx context.Context, rule *rule, req *Request) *challenge
 	case c.info.Expired(time.Now()):
 		return at.denial(req, challenge.ReasonInvalidToken, errExpired)
 	case rule.requirement == nil:
-		return at.denial(req, challenge.ReasonNotFound, errNoRule)
+		return at.denial(req, challenge.ReasonNotFound, noRule(req))
 	}
 	err := rule.requirement.Check(ctx, policy.Input{Info: c.info, Procedure: req.Procedure})
 	if err == nil {

@@ -1,12 +1,14 @@
 package drawbridge
 
 import (
+	"fmt"
 	"log/slog"
 	"maps"
 	"net/netip"
 	"reflect"
 	"slices"
 
+	"github.com/drawbridge-rpc/drawbridge/challenge"
 	"github.com/drawbridge-rpc/drawbridge/fault"
 	"github.com/drawbridge-rpc/drawbridge/policy"
 	"github.com/drawbridge-rpc/drawbridge/token"
@@ -16,13 +18,13 @@ import (
 // needs, and reports every fault at once.
 type Config struct {
 	// Resources are the protected resources (RFC 9728) of the server. At least one
-	// is required. A request belongs to the resource whose
-	// identifier's path is the longest prefix, by whole segments, of the
-	// request's path: with https://h and https://h/mcp, the MCP endpoint
-	// belongs to the second and every RPC to the first. Where resources have
-	// different hosts, the Host of the request chooses among them, so the router
-	// has to choose by it as well; an unknown host is denied. A single resource
-	// owns every path. Of several, a path that none covers is denied.
+	// is required. A request belongs to the resource whose mount path is the
+	// longest prefix, by whole segments, of the request's path: with https://h and
+	// https://h/mcp, the MCP endpoint belongs to the second and every RPC to the
+	// first. Where resources have different hosts, the Host of the request chooses
+	// among them, so the router has to choose by it as well; an unknown host is
+	// denied. A single resource owns every path. Of several, a path that none
+	// covers is denied, and a service whose RPCs none covers is a fault.
 	Resources []Resource
 	// Policy is what each RPC requires of its caller.
 	Policy policy.Policy
@@ -33,13 +35,27 @@ type Config struct {
 	// (RFC 8705 §3.1). A token that names a method without a Binding is refused,
 	// so without any every bound token is.
 	Bindings map[string]token.Binding
-	// TrustedProxies are the networks of the reverse proxies whose Forwarded
-	// and X-Forwarded-* headers name the host that the client dialled. Empty
-	// trusts none. The headers only choose which base URL of a resource is
-	// echoed, never which resource it is.
+	// TrustedProxies are the networks of the reverse proxies that set
+	// ForwardedField to the host that the client dialed. Empty trusts none. The
+	// field only chooses which base URL of a resource is echoed, never which
+	// resource it is.
 	TrustedProxies []netip.Prefix
+	// ForwardedField is the header field that the trusted proxies set:
+	// "X-Forwarded-Host", with X-Forwarded-Proto for the scheme, or "Forwarded"
+	// (RFC 7239). Empty means the first. The other is ignored, because a proxy that
+	// does not set it passes on what the client sent.
+	ForwardedField string
+	// Observers receive every decision, allowed ones too, in this order.
+	Observers []Observer
 	// Logger receives one record for each denial. Nil means slog.Default().
 	Logger *slog.Logger
+	// LogLevels are the levels of these records by reason, in place of
+	// [slog.LevelError] for [challenge.ReasonInternal] and [slog.LevelWarn] for
+	// every other. Each OAuth client makes its first request without a token, so
+	// that many servers want
+	//
+	//	LogLevels: map[challenge.Reason]slog.Level{challenge.ReasonNoCredentials: slog.LevelInfo}
+	LogLevels map[challenge.Reason]slog.Level
 }
 
 // Resource is a protected resource: a URL that access tokens are minted for.
@@ -49,6 +65,18 @@ type Resource struct {
 	// http is allowed on loopback alone, where localhost, 127.0.0.1 and [::1]
 	// then stand for each other. Required.
 	Identifier string
+	// MountPath is the decoded path at which requests for the resource arrive at
+	// this process. Empty means that of Identifier. It is "/" for https://h/api
+	// behind a proxy that strips /api.
+	MountPath string
+	// Services are the services of the policy that clients reach through the
+	// resource, those behind MCP tools included: the scopes_supported of the
+	// metadata document are theirs, and a request for another service is denied.
+	// Empty denies none. It means every service if there is one resource; of
+	// several, the RPC services whose procedures are paths below the mount path,
+	// and every service without a descriptor. A service that requires a token and
+	// belongs to no resource is a fault.
+	Services []string
 	// AuthorizationServers are the issuer identifiers of the authorization
 	// servers that mint tokens for the resource. At least one is required.
 	AuthorizationServers []string
@@ -64,6 +92,10 @@ type Resource struct {
 	// for authorization servers that do not follow RFC 8707. Each is compared
 	// byte for byte.
 	Audiences []string
+	// MetadataURL is the resource_metadata of challenges where the document is not
+	// served at the well-known path of Identifier, as for a server that speaks gRPC
+	// alone. Empty means the well-known URL.
+	MetadataURL string
 	// Name is resource_name of the metadata document. It may be empty.
 	Name string
 	// DocumentationURL is resource_documentation of the metadata document: the
@@ -75,6 +107,11 @@ type Resource struct {
 func (cfg *Config) check(faults *fault.List) {
 	if isNil(cfg.Verifier) {
 		faults.Add("Verifier", "", "is required", "")
+	}
+	for i, observer := range cfg.Observers {
+		if isNil(observer) {
+			faults.Add(fmt.Sprintf("Observers[%d]", i), "", "is nil", "")
+		}
 	}
 	for _, method := range slices.Sorted(maps.Keys(cfg.Bindings)) {
 		switch {

@@ -77,7 +77,7 @@ func TestApart(t *testing.T) {
 		{resource(base, base, base+"/", base+":443")}, // one resource may repeat itself
 	} {
 		cfg := config()
-		cfg.Resources = apart
+		cfg.Resources, cfg.Policy = apart, policy.Policy{}
 		if got := faultsOf(t, cfg); got != nil {
 			t.Errorf("R8707-2: %q", got)
 		}
@@ -104,6 +104,8 @@ func TestConfigFaults(t *testing.T) {
 	}{
 		{"no verifier", func(c *drawbridge.Config) { c.Verifier = nil }, "Verifier: is required"},
 		{"RPC-6 a verifier that is a nil function", func(c *drawbridge.Config) { c.Verifier = verify(nil) }, `Verifier: is required`},
+		{"an observer that is nil", func(c *drawbridge.Config) { c.Observers = []drawbridge.Observer{new(watcher), nil} }, `Observers[1]: is nil`},
+		{"SEED-6 a field that proxies do not set", func(c *drawbridge.Config) { c.ForwardedField = "X-Real-IP" }, `ForwardedField: "X-Real-IP" is neither X-Forwarded-Host nor Forwarded`},
 		{"R9449-7.2 a binding without a method", func(c *drawbridge.Config) { c.Bindings = map[string]token.Binding{"": new(proof)} }, "Bindings: has an entry without a confirmation method"},
 		{"R9449-7.2 a binding that is nil", func(c *drawbridge.Config) { c.Bindings = map[string]token.Binding{"jkt": nil} }, `Bindings: "jkt" has no Binding`},
 		{"R8705-3 a binding that is a nil pointer", func(c *drawbridge.Config) { c.Bindings = map[string]token.Binding{"x5t#S256": (*proof)(nil)} }, `Bindings: "x5t#S256" has no Binding`},
@@ -241,6 +243,7 @@ func TestConfigIsCopied(t *testing.T) {
 	}
 	_, err = authorize(t.Context(), a, call)
 	wantOutcome(t, err, letIn)
+	call.Path = wellKnown
 	document, ok := a.Metadata(t.Context(), call.Request())
 	if !ok || document.Resource != alias || document.AuthorizationServers[0] != issuer {
 		t.Fatalf("got %+v", document)

@@ -78,7 +78,7 @@ func TestPublic(t *testing.T) {
 	t.Parallel()
 	verifier := people()
 	a := newAuthorizer(t, func(cfg *drawbridge.Config) {
-		cfg.Verifier, cfg.Resources = verifier, resources(base+"/mcp", "https://other.example.com/x")
+		cfg.Verifier, cfg.Resources = verifier, []drawbridge.Resource{serving(resource(base+"/mcp"), rpctest.GuardedService), resource("https://other.example.com/x")}
 	})
 	for _, values := range [][]string{nil, bearer("t-writer"), bearer("t-unknown"), {"Bearer"}, {"Bearer a", "Bearer b"}} {
 		for _, s := range []sent{

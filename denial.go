@@ -1,10 +1,14 @@
 package drawbridge
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/drawbridge-rpc/drawbridge/challenge"
+	"github.com/drawbridge-rpc/drawbridge/internal/resource"
+	"github.com/drawbridge-rpc/drawbridge/internal/rpc"
 	"github.com/drawbridge-rpc/drawbridge/policy"
 	"github.com/drawbridge-rpc/drawbridge/token"
 )
@@ -12,19 +16,65 @@ import (
 // The causes of denials, for the log.
 var (
 	errNoRule       = errors.New("no rule for this procedure")
-	errNoResource   = errors.New("no resource covers this path")
-	errAmbiguous    = errors.New("path that routers read in different ways")
 	errSyntax       = errors.New("malformed Authorization field")
 	errRepeated     = errors.New("more than one credential")
 	errTooLong      = fmt.Errorf("%w: longer than %d bytes", token.ErrInvalid, token.MaxLength)
-	errIssuer       = fmt.Errorf("%w: from an issuer that is not one of this resource", token.ErrInvalid)
-	errAudience     = fmt.Errorf("%w: issued for another resource", token.ErrInvalid)
 	errUnproven     = fmt.Errorf("%w: bound to a key of the client (cnf), and no binding is configured for the method", token.ErrInvalid)
 	errExpired      = fmt.Errorf("%w: expired since the call was authorized", token.ErrInvalid)
 	errNoInfo       = errors.New("the verifier returned neither an error nor an Info")
 	errNoCaller     = errors.New("the context carries no caller of this Authorizer")
 	errUnclassified = errors.New("the error is neither token.ErrInvalid nor token.ErrUnavailable")
 )
+
+// noRule returns the cause of a denial for want of a rule.
+func noRule(req *Request) error {
+	switch {
+	case req.Procedure == "" && req.Service == "":
+		return errors.New("no rule: the request names neither a procedure nor a service")
+	case req.Procedure == "":
+		return fmt.Errorf("no rule for service %.256q", req.Service)
+	case req.Procedure[0] != '/':
+		return fmt.Errorf("no rule: %.256q is not a procedure, which begins with a slash", req.Procedure)
+	}
+	if _, _, ok := rpc.ParseProcedure(req.Procedure); !ok {
+		return fmt.Errorf("no rule: %.256q is not a procedure such as /pkg.Service/Method", req.Procedure)
+	}
+	return errNoRule
+}
+
+// ambiguousPath returns the cause of a denial for a path with several readings.
+func ambiguousPath(req *Request) error {
+	return fmt.Errorf("path %.256q, which routers read in different ways", req.escapedPath())
+}
+
+// uncovered returns the cause of a denial for want of a resource.
+func (s *state) uncovered(ctx context.Context, req *Request) error {
+	host := ""
+	if req.Transport != nil {
+		host = req.Transport.Host(ctx)
+	}
+	var resources []string
+	for _, address := range s.directory.Addresses() {
+		resources = append(resources, address.Identifier)
+	}
+	return fmt.Errorf("no resource covers host %.256q, path %.256q, service %.256q; resources are %.512q",
+		host, req.path(), req.realm(), resources)
+}
+
+// wrongIssuer returns the cause of a denial for a token of another issuer.
+func wrongIssuer(info *token.Info, r *resource.Resource) error {
+	return fmt.Errorf("%w: its issuer is %.256q; the resource trusts %.512q", token.ErrInvalid, info.Issuer, r.Issuers())
+}
+
+// wrongAudience returns the cause of a denial for a token for another resource.
+func wrongAudience(info *token.Info, r *resource.Resource) error {
+	return fmt.Errorf("%w: its audience is %.512q; the resource accepts %.512q", token.ErrInvalid, info.Audience, r.Audiences())
+}
+
+// staleInfo returns the cause of a denial for facts that have expired.
+func staleInfo(info *token.Info) error {
+	return fmt.Errorf("%w: the verifier returned an Info that expired at %s", token.ErrInvalid, info.Expiry.UTC().Format(time.RFC3339))
+}
 
 // denial returns the denial for a reason. The same pointer is returned again for
 // a requirement without a cause; what adapters make of it is kept either way.

@@ -76,7 +76,7 @@ func ExampleNew() {
 		fmt.Println(err)
 		return
 	}
-	document, _ := authorizer.Metadata(context.Background(), drawbridge.Request{Path: "/"})
+	document, _ := authorizer.Metadata(context.Background(), drawbridge.Request{Path: "/.well-known/oauth-protected-resource"})
 	fmt.Println(document.Resource, document.ScopesSupported)
 	// Output:
 	// https://shop.example.com [shop:read shop:write]

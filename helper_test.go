@@ -163,6 +163,12 @@ func resource(identifier string, aliases ...string) drawbridge.Resource {
 	return drawbridge.Resource{Identifier: identifier, AuthorizationServers: []string{issuer}, Aliases: aliases}
 }
 
+// serving returns r with services.
+func serving(r drawbridge.Resource, services ...string) drawbridge.Resource {
+	r.Services = services
+	return r
+}
+
 func resources(identifiers ...string) []drawbridge.Resource {
 	var all []drawbridge.Resource
 	for _, identifier := range identifiers {

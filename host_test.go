@@ -1,7 +1,6 @@
 package drawbridge_test
 
 import (
-	"cmp"
 	"crypto/tls"
 	"net/netip"
 	"net/url"
@@ -20,6 +19,7 @@ const hostVectors = "internal/resource/testdata/hosts.json"
 type hostVector struct {
 	Name      string        `json:"name"`
 	Resources [][]string    `json:"resources"`
+	Field     string        `json:"field"`
 	Proxies   []string      `json:"proxies"`
 	Path      string        `json:"path"`
 	Requests  []hostRequest `json:"requests"`
@@ -56,7 +56,7 @@ func TestHost(t *testing.T) {
 		t.Run(v.Name, func(t *testing.T) {
 			t.Parallel()
 			a := newAuthorizer(t, func(cfg *drawbridge.Config) {
-				cfg.Resources = nil
+				cfg.Resources, cfg.ForwardedField = nil, v.Field
 				for _, urls := range v.Resources {
 					cfg.Resources = append(cfg.Resources, resource(urls[0], urls[1:]...))
 				}
@@ -84,7 +84,7 @@ func wantBase(t *testing.T, a *drawbridge.Authorizer, s sent, want, path string)
 	if got := denialOf(t, err, challenge.ReasonNoCredentials).Challenge.ResourceMetadataURL; got != wantURL {
 		t.Errorf("challenge: got %s, want %s", got, wantURL)
 	}
-	s.Path = cmp.Or(path, "/")
+	s.Path = wellKnown + path
 	if document, ok := a.Metadata(t.Context(), s.Request()); !ok || document.Resource != want+path {
 		t.Errorf("metadata document: got %q, want %q", document.Resource, want+path)
 	}
@@ -149,7 +149,7 @@ func TestForwardedNeverChoosesResource(t *testing.T) {
 		{"R8707-2 Forwarded opens no other resource", "public.example.com", "/", []string{"host=admin.example.com;proto=https"}, nil, "t-admin", challenge.ReasonInvalidToken, public + wellKnown},
 		{"R8707-2 nor a longer path", "admin.example.com", "/deep/x", nil, []string{"public.example.com"}, "t-admin", letIn, admin + wellKnown},
 		{"SEED-5 X-Forwarded-Host chooses among the names of one resource", "public.example.com", "/", nil, []string{"www.example.com"}, "t-writer", letIn, "https://www.example.com" + wellKnown},
-		{"SEED-5 so does Forwarded", "public.example.com", "/", []string{"host=www.example.com"}, nil, "t-writer", letIn, "https://www.example.com" + wellKnown},
+		{"SEED-6 a client's Forwarded does not", "public.example.com", "/", []string{"host=www.example.com"}, nil, "t-writer", letIn, public + wellKnown},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

@@ -54,7 +54,7 @@ func TestIssuer(t *testing.T) {
 	}
 	// The document advertises the servers, not the values of iss.
 	a := newAuthorizer(t, func(cfg *drawbridge.Config) { cfg.Resources = all })
-	document, _ := a.Metadata(t.Context(), sent{Path: "/mcp"}.Request())
+	document, _ := a.Metadata(t.Context(), sent{Path: wellKnown + "/mcp"}.Request())
 	if len(document.AuthorizationServers) != 1 || document.AuthorizationServers[0] != issuer {
 		t.Errorf("MCP-1: got %q", document.AuthorizationServers)
 	}

@@ -5,14 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/drawbridge-rpc/drawbridge"
 	"github.com/drawbridge-rpc/drawbridge/challenge"
 	"github.com/drawbridge-rpc/drawbridge/internal/rpctest"
+	"github.com/drawbridge-rpc/drawbridge/policy"
 	"github.com/drawbridge-rpc/drawbridge/token"
 )
 
@@ -62,13 +65,13 @@ func TestLog(t *testing.T) {
 		{"SEED-1 two", t.Context(), sent{Procedure: guarded, Authorization: []string{"Bearer t-writer", "Bearer t-reader"}}, 400, record{"reason": "invalid_request", "cause": "more than one credential"}},
 		{"SEED-1 bad token", traced, sent{Procedure: guarded, Authorization: bearer("t-unknown")}, 401, record{"reason": "invalid_token", "cause": "invalid token: unknown", "trace_id": traceID.String()}},
 		{"SEED-1 a long token", t.Context(), sent{Procedure: guarded, Authorization: bearer("t-" + strings.Repeat("x", 1<<20))}, 401, record{"reason": "invalid_token", "cause": "invalid token: longer than 16384 bytes"}},
-		{"SEED-1 too little", t.Context(), sent{Procedure: guarded, Authorization: bearer("t-reader")}, 403, record{"reason": "insufficient_scope", "required_scopes": "[guarded:write]", "subject": "reader", "client_id": "client-of-reader"}},
-		{"SEED-1 no rule", t.Context(), sent{Procedure: nowhere, Authorization: bearer("t-writer")}, 404, record{"reason": "not_found", "cause": "no rule for this procedure", "subject": "writer", "client_id": "client-of-writer"}},
+		{"SEED-1 too little", t.Context(), sent{Procedure: guarded, Authorization: bearer("t-reader")}, 403, record{"reason": "insufficient_scope", "required_scopes": "[guarded:write]", "issuer": issuer, "subject": "reader", "client_id": "client-of-reader"}},
+		{"SEED-1 no rule", t.Context(), sent{Procedure: nowhere, Authorization: bearer("t-writer")}, 404, record{"reason": "not_found", "cause": "no rule for this procedure", "issuer": issuer, "subject": "writer", "client_id": "client-of-writer"}},
 		{"SEED-1 the issuer is down", t.Context(), sent{Procedure: guarded, Authorization: bearer("t-down")}, 503, record{"reason": "unavailable", "cause": "token verification is unavailable: 503 from the issuer"}},
 		{"SEED-1 an odd verifier", t.Context(), sent{Procedure: guarded, Authorization: bearer("t-odd")}, 503, record{"reason": "unavailable", "cause": "odd failure\nthe error is neither token.ErrInvalid nor token.ErrUnavailable"}},
 		{"SEED-1 a canceled call is not an odd verifier", t.Context(), sent{Procedure: guarded, Authorization: bearer("t-canceled")}, 503, record{"reason": "unavailable", "cause": "asking the issuer: context canceled"}},
 		{"SEED-1 nor is one that timed out", t.Context(), sent{Procedure: guarded, Authorization: bearer("t-late")}, 503, record{"reason": "unavailable", "cause": "asking the issuer: context deadline exceeded"}},
-		{"SEED-1 an ambiguous path", t.Context(), sent{Service: rpctest.GuardedService, Path: "/a/../b"}, 400, record{"reason": "invalid_request", "cause": "path that routers read in different ways"}},
+		{"SEED-1 an ambiguous path", t.Context(), sent{Service: rpctest.GuardedService, Path: "/a/../b"}, 400, record{"reason": "invalid_request", "cause": `path "/a/../b", which routers read in different ways`}},
 		{"SEED-1 a verifier without an answer", t.Context(), sent{Procedure: guarded, Authorization: bearer("t-nil")}, 500, record{"reason": "internal", "cause": "the verifier returned neither an error nor an Info"}},
 		{"SEED-1 a verifier that panics", t.Context(), sent{Procedure: guarded, Authorization: bearer("t-panic")}, 500, record{"reason": "internal", "cause": "the verifier panicked: boom"}},
 	} {
@@ -117,6 +120,34 @@ func TestLogIsBounded(t *testing.T) {
 		}
 		if size := len(fmt.Sprint(log.take(t))); size > 2048 {
 			t.Errorf("logged %d bytes", size)
+		}
+	}
+}
+
+// TestLogIsBoundedByToken: nor does what a token or a policy holds.
+func TestLogIsBoundedByToken(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("é", 1<<16)
+	verifier := people()
+	verifier.tokens["t-reader"].Subject, verifier.tokens["t-reader"].ClientID = long, "x"+long
+	verifier.tokens["t-writer"].Audience = slices.Repeat([]string{long}, 64)
+	verifier.tokens["t-admin"].Issuer = long
+	var log journal
+	a := newAuthorizer(t, func(cfg *drawbridge.Config) {
+		cfg.Logger, cfg.Verifier = slog.New(&log), verifier
+		var scopes []string
+		for i := range 1000 {
+			scopes = append(scopes, fmt.Sprint("scope-", i))
+		}
+		cfg.Policy.Services["a.v1.A"] = policy.Service{NoDescriptor: true, Rule: policy.Rule{Scopes: scopes}}
+	})
+	for _, raw := range []string{"t-reader", "t-writer", "t-admin"} {
+		if _, err := authorize(t.Context(), a, sent{Procedure: "/a.v1.A/Get", Authorization: bearer(raw)}); err == nil {
+			t.Fatal("let in")
+		}
+		text := fmt.Sprint(log.take(t))
+		if len(text) > 4096 || !utf8.ValidString(text) {
+			t.Errorf("%s: logged %d bytes: %.200s", raw, len(text), text)
 		}
 	}
 }

@@ -47,7 +47,7 @@ func TestMetadata(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			req := at(t, tt.path)
+			req := at(t, wellKnown+tt.path)
 			req.Host = tt.host
 			document, ok := a.Metadata(t.Context(), req.Request())
 			if ok != (tt.want != "") {
@@ -91,7 +91,7 @@ func TestMetadataIsByteForByte(t *testing.T) {
 		if got := metadataURL(t.Context(), a, req); got != want {
 			t.Errorf("R9728-3.a: %s: got %s, want %s", identifier, got, want)
 		}
-		if document, ok := a.Metadata(t.Context(), req.Request()); !ok || document.Resource != identifier {
+		if document, ok := a.Metadata(t.Context(), at(t, wellKnown+"/"+path).Request()); !ok || document.Resource != identifier {
 			t.Errorf("R9728-3.c: %s: got %q, %t", identifier, document.Resource, ok)
 		}
 	}
@@ -109,7 +109,7 @@ func TestNoOfflineAccess(t *testing.T) {
 	a := newAuthorizer(t, func(cfg *drawbridge.Config) {
 		cfg.Policy.Services[rpctest.GuardedService] = policy.Service{Rule: policy.Rule{Authenticated: true}}
 	})
-	document, _ := a.Metadata(t.Context(), sent{Path: "/"}.Request())
+	document, _ := a.Metadata(t.Context(), sent{Path: wellKnown}.Request())
 	text, err := json.Marshal(document)
 	if err != nil {
 		t.Fatal(err)

@@ -123,7 +123,7 @@ func TestReconfigure(t *testing.T) {
 		if adapter.HasRule("/d.v1.D/Get") != tt.more || adapter.HasServiceRule("d.v1.D") != tt.more || adapter.KnowsService("d.v1.D") != tt.more {
 			t.Errorf("%s: the Adapter has the rules of another configuration", tt.name)
 		}
-		document, ok := a.Metadata(t.Context(), sent{Path: "/" + tt.want}.Request())
+		document, ok := a.Metadata(t.Context(), sent{Path: wellKnown + "/" + tt.want}.Request())
 		if !ok || document.Resource != base+"/"+tt.want || !slices.Contains(document.ScopesSupported, tt.want) {
 			t.Errorf("%s: got the document %+v", tt.name, document)
 		}

@@ -110,6 +110,15 @@ func (req *Request) located() resource.Request {
 	return resource.Request{Path: req.path(), RawPath: req.RawPath, RemoteAddr: req.RemoteAddr, Transport: req.Transport}
 }
 
+// peer returns the address and port of the peer, "" if it is unknown.
+func (req *Request) peer(ctx context.Context) string {
+	if req.RemoteAddr != "" || req.Transport == nil {
+		return req.RemoteAddr
+	}
+	remoteAddr, _ := req.Transport.Connection(ctx)
+	return remoteAddr
+}
+
 // realm returns the name of the service that was asked for. It is empty unless
 // it is well-formed, because the caller may have made it up.
 func (req *Request) realm() string {

@@ -133,14 +133,15 @@ func TestStandsUntilExpiry(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			verifier := people()
-			verifier.tokens["t-writer"].Expiry = tt.expiry
 			a := newAuthorizer(t, func(cfg *drawbridge.Config) { cfg.Verifier = verifier })
 			call := sent{Procedure: guarded, Authorization: bearer("t-writer")}
 			ctx := enter(t.Context(), t, a, call)
-			again := enter(ctx, t, a, call)
+			verifier.tokens["t-writer"].Expiry = tt.expiry // since the call was let in
+			again, err := authorize(ctx, a, call)
 			if stands := again == ctx; stands != tt.want {
 				t.Errorf("R9068-4.b: the decision stands: %t", stands)
 			}
+			wantOutcome(t, err, map[bool]challenge.Reason{true: letIn, false: challenge.ReasonInvalidToken}[tt.want])
 			if got, want := verifier.asked.Load(), map[bool]int64{true: 1, false: 2}[tt.want]; got != want {
 				t.Errorf("the verifier was called %d times, want %d", got, want)
 			}

@@ -3,10 +3,13 @@ package drawbridge
 import (
 	"log/slog"
 	"maps"
+	"slices"
 	"sync/atomic"
+	"time"
 
 	"github.com/drawbridge-rpc/drawbridge/challenge"
 	"github.com/drawbridge-rpc/drawbridge/fault"
+	"github.com/drawbridge-rpc/drawbridge/internal/expiry"
 	"github.com/drawbridge-rpc/drawbridge/internal/resource"
 	"github.com/drawbridge-rpc/drawbridge/policy"
 	"github.com/drawbridge-rpc/drawbridge/token"
@@ -21,7 +24,13 @@ type state struct {
 	verifier  token.Verifier
 	bindings  map[string]token.Binding
 	directory *resource.Directory
+	observers []Observer
 	logger    *slog.Logger // nil means slog.Default() at the time of the record
+	levels    map[challenge.Reason]slog.Level
+
+	// checksExpiry reports that the verifier compares the expiry of a token with
+	// the clock whenever it returns an Info.
+	checksExpiry bool
 
 	rules  map[*policy.Requirement]*rule
 	noRule *rule // of everything that no rule covers
@@ -39,6 +48,7 @@ type checkpoint struct {
 	state       *state
 	requirement *policy.Requirement // nil if nothing is allowed
 	address     *resource.Address
+	isServed    bool // whether the resource serves the service of the requirement
 	denials     [challenge.Reasons]atomic.Pointer[challenge.DenialError]
 }
 
@@ -50,20 +60,32 @@ func newState(owner *Authorizer, cfg *Config) (*state, error) {
 	for i, r := range cfg.Resources {
 		configured[i] = resource.Config(r)
 	}
-	directory := resource.NewDirectory(configured, cfg.TrustedProxies, &faults)
+	proxies := resource.Proxies{Networks: cfg.TrustedProxies, Field: cfg.ForwardedField}
+	before := faults.Len()
+	directory := resource.NewDirectory(configured, proxies, &faults)
+	isValid := faults.Len() == before
 	table, err := policy.Compile(cfg.Policy)
 	faults.Join(err)
+	if isValid && err == nil {
+		checkServed(directory, table, &faults)
+	}
+	if acceptor, ok := cfg.Verifier.(token.IssuerAcceptor); ok && isValid && !isNil(cfg.Verifier) {
+		checkAccepted(directory, acceptor, &faults)
+	}
 	if err := faults.Err(); err != nil {
 		return nil, err
 	}
 	s := &state{
-		owner:     owner,
-		table:     table,
-		verifier:  cfg.Verifier,
-		bindings:  maps.Clone(cfg.Bindings),
-		directory: directory,
-		logger:    cfg.Logger,
-		rules:     make(map[*policy.Requirement]*rule),
+		owner:        owner,
+		table:        table,
+		verifier:     cfg.Verifier,
+		bindings:     maps.Clone(cfg.Bindings),
+		directory:    directory,
+		observers:    slices.Clone(cfg.Observers),
+		logger:       cfg.Logger,
+		levels:       maps.Clone(cfg.LogLevels),
+		checksExpiry: expiry.Checked(cfg.Verifier),
+		rules:        make(map[*policy.Requirement]*rule),
 	}
 	s.noRule = s.newRule(nil)
 	for requirement := range table.Requirements() {
@@ -78,8 +100,18 @@ func (s *state) newRule(requirement *policy.Requirement) *rule {
 	for i, address := range addresses {
 		c := &r.checkpoints[i]
 		c.state, c.requirement, c.address = s, requirement, address
+		services := address.Resource.Services()
+		c.isServed = requirement == nil || len(services) == 0 || slices.Contains(services, requirement.Service())
 	}
 	return r
+}
+
+// start returns when a decision begins, if it is observed.
+func (s *state) start() time.Time {
+	if len(s.observers) == 0 {
+		return time.Time{}
+	}
+	return time.Now()
 }
 
 // ruleFor returns the rule of a procedure, or of a service if the procedure is

@@ -21,7 +21,8 @@ type walk struct {
 	rule  *rule
 	at    *checkpoint
 
-	covered bool // whether a resource covers the path
+	start   time.Time // zero unless there are observers
+	covered bool      // whether a resource covers the path and serves the service
 	value   string
 	raw     string
 	info    *token.Info
@@ -45,7 +46,7 @@ func (w *walk) decide(ctx context.Context, req *Request) *challenge.DenialError 
 	if denial := w.verify(ctx, req); denial != nil {
 		return denial
 	}
-	if denial := w.checkResource(req); denial != nil {
+	if denial := w.checkResource(ctx, req); denial != nil {
 		return denial
 	}
 	if w.info.Confirmation != nil {
@@ -66,13 +67,14 @@ func (w *walk) locate(ctx context.Context, req *Request) *challenge.DenialError 
 	}
 	located := req.located()
 	address := w.state.directory.Locate(ctx, &located)
-	if w.covered = address != nil; !w.covered {
+	w.at = w.rule.at(address)
+	if w.covered = address != nil && w.at.isServed; !w.covered {
 		// Only a caller with a token learns that there is nothing here.
 		w.rule = w.state.noRule
+		w.at = w.rule.at(address)
 	}
-	w.at = w.rule.at(address)
 	if w.state.directory.IsAmbiguous(ctx, &located) {
-		return w.at.described(req, challenge.ReasonInvalidRequest, challenge.AmbiguousPath, errAmbiguous)
+		return w.at.described(req, challenge.ReasonInvalidRequest, challenge.AmbiguousPath, ambiguousPath(req))
 	}
 	return nil
 }
@@ -105,18 +107,22 @@ func (w *walk) verify(ctx context.Context, req *Request) *challenge.DenialError 
 		return w.at.denial(req, reason, err)
 	}
 	w.info = info
+	if !w.state.checksExpiry && info.Expired(time.Now()) {
+		return w.at.denial(req, challenge.ReasonInvalidToken, staleInfo(info))
+	}
 	return nil
 }
 
 // checkResource compares issuer and audience with the resource of the request.
-func (w *walk) checkResource(req *Request) *challenge.DenialError {
+func (w *walk) checkResource(ctx context.Context, req *Request) *challenge.DenialError {
+	r := w.at.address.Resource
 	switch {
 	case !w.covered:
-		return w.at.denial(req, challenge.ReasonNotFound, errNoResource)
-	case !w.at.address.Resource.Trusts(w.info.Issuer):
-		return w.at.denial(req, challenge.ReasonInvalidToken, errIssuer)
-	case !w.at.address.Resource.Accepts(w.info.Audience):
-		return w.at.described(req, challenge.ReasonInvalidToken, challenge.WrongAudience, errAudience)
+		return w.at.denial(req, challenge.ReasonNotFound, w.state.uncovered(ctx, req))
+	case !r.Trusts(w.info.Issuer):
+		return w.at.denial(req, challenge.ReasonInvalidToken, wrongIssuer(w.info, r))
+	case !r.Accepts(w.info.Audience):
+		return w.at.described(req, challenge.ReasonInvalidToken, challenge.WrongAudience, wrongAudience(w.info, r))
 	default:
 		return nil
 	}
@@ -161,7 +167,7 @@ func (w *walk) tokenRequest(ctx context.Context, req *Request) token.Request {
 
 func (w *walk) checkRequirement(ctx context.Context, req *Request) *challenge.DenialError {
 	if w.rule.requirement == nil {
-		return w.at.denial(req, challenge.ReasonNotFound, errNoRule)
+		return w.at.denial(req, challenge.ReasonNotFound, noRule(req))
 	}
 	err := w.rule.requirement.Check(ctx, policy.Input{Info: w.info, Procedure: req.Procedure})
 	if err != nil {

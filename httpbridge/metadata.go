@@ -34,9 +34,6 @@ func (b *Bridge) metadata(w http.ResponseWriter, r *http.Request) {
 
 // serveMetadata serves the request if it is for a metadata document of ours.
 func (b *Bridge) serveMetadata(w http.ResponseWriter, r *http.Request) bool {
-	if _, ok := metadataPath(r.URL.Path); !ok {
-		return false
-	}
 	if _, ok := b.documentOf(r); !ok {
 		return false
 	}
@@ -46,22 +43,10 @@ func (b *Bridge) serveMetadata(w http.ResponseWriter, r *http.Request) bool {
 
 // documentOf returns the document that the URL of a request names.
 func (b *Bridge) documentOf(r *http.Request) (drawbridge.ResourceMetadata, bool) {
-	path, ok := metadataPath(r.URL.Path)
-	if !ok {
+	if !strings.Contains(r.URL.Path, resource.WellKnown) {
 		return drawbridge.ResourceMetadata{}, false
 	}
-	req := drawbridge.HTTPRequest(r)
-	req.Path = path
-	return b.authorizer.Metadata(r.Context(), req)
-}
-
-// metadataPath returns the path of the resource whose document a path names:
-// inserted as in RFC 9728 §3.1, or in the older form that is appended.
-func metadataPath(path string) (string, bool) {
-	if rest, ok := strings.CutPrefix(path, resource.WellKnown); ok && (rest == "" || rest[0] == '/') {
-		return rest, true
-	}
-	return strings.CutSuffix(path, resource.WellKnown)
+	return b.authorizer.Metadata(r.Context(), drawbridge.HTTPRequest(r))
 }
 
 func writeJSON(w http.ResponseWriter, status int, value any) {

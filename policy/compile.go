@@ -28,18 +28,16 @@ func Compile(p Policy) (*Table, error) {
 		faults:    fault.List{Within: "policy: "},
 		hierarchy: newHierarchy(p.Implies),
 		table: &Table{
-			methods:  newIndex(),
-			services: newIndex(),
-			open:     newIndex(),
-			named:    make(map[string]bool),
+			methods:   newIndex(),
+			services:  newIndex(),
+			open:      newIndex(),
+			described: make(map[string]bool),
 		},
 	}
 	c.checkImplies(p.Implies)
 	for _, name := range sortedKeys(p.Services) {
 		c.service(name, p.Services[name])
 	}
-	slices.Sort(c.table.scopes)
-	c.table.scopes = slices.Compact(c.table.scopes)
 	if err := c.faults.Err(); err != nil {
 		return nil, err
 	}
@@ -71,11 +69,11 @@ func (c *compiler) service(name string, service Service) {
 		c.faults.Add(where, name, "is not a protobuf service name such as inventory.v1.InventoryService", "")
 		return
 	}
-	c.table.named[name] = true
 	if service.Rule.IsZero() && len(service.Methods) == 0 {
 		c.faults.Add(where, "", "has neither a rule nor methods", "remove it to deny every call")
 	}
 	descriptor := c.describe(where, name, service.NoDescriptor)
+	c.table.described[name] = descriptor != nil
 	if requirement := c.rule(where+".Rule", name, service.Rule); requirement != nil {
 		c.table.services[name] = requirement
 		c.spread(name, requirement, descriptor)
@@ -141,9 +139,7 @@ func (c *compiler) rule(where, service string, rule Rule) *Requirement {
 	}
 	c.checkScopes(where+".Scopes", rule.Scopes)
 	c.checkScopes(where+".AnyScopes", rule.AnyScopes)
-	c.table.scopes = append(append(c.table.scopes, rule.Scopes...), rule.AnyScopes...)
-
-	requirement := &Requirement{service: service, public: rule.Public}
+	requirement := &Requirement{service: service, public: rule.Public, scopes: slices.Concat(rule.Scopes, rule.AnyScopes)}
 	c.table.requirements = append(c.table.requirements, requirement)
 	for _, scope := range rule.Scopes {
 		requirement.all = append(requirement.all, c.hierarchy.satisfying(scope))

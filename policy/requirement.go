@@ -18,6 +18,7 @@ type Requirement struct {
 	// scope itself and those that imply it. One of each list is needed.
 	all        [][]string
 	ask        []string
+	scopes     []string // every scope of the rule
 	lacksScope *ShortfallError
 }
 

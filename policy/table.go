@@ -2,6 +2,7 @@ package policy
 
 import (
 	"iter"
+	"maps"
 	"slices"
 
 	"github.com/drawbridge-rpc/drawbridge/internal/rpc"
@@ -12,9 +13,8 @@ type Table struct {
 	methods      map[string]*Requirement // by procedure: named and described methods; nil denies
 	services     map[string]*Requirement // by service
 	open         map[string]*Requirement // by service, of those without a descriptor
-	named        map[string]bool         // every service of the policy
+	described    map[string]bool         // every service of the policy → whether it has a descriptor
 	requirements []*Requirement
-	scopes       []string
 }
 
 // newIndex returns a map with room for more than eight keys. Go searches a
@@ -51,10 +51,40 @@ func (t *Table) LookupService(service string) *Requirement {
 // Requirements iterates over the requirements in the table, each once.
 func (t *Table) Requirements() iter.Seq[*Requirement] { return slices.Values(t.requirements) }
 
-// Scopes returns every scope that a rule requires, sorted and without duplicates:
-// the scopes_supported of RFC 9728 §2. It omits scopes that only imply others, so
-// that a client which requests all of them requests no more than it needs.
-func (t *Table) Scopes() []string { return slices.Clone(t.scopes) }
+// ScopesOf returns every scope that a rule of one of the services requires, sorted
+// and without duplicates: the scopes_supported of RFC 9728 §2. It omits scopes
+// that only imply others, so that a client which requests all of them requests no
+// more than it needs.
+func (t *Table) ScopesOf(services func(name string) bool) []string {
+	var scopes []string
+	for _, requirement := range t.requirements {
+		if services(requirement.service) {
+			scopes = append(scopes, requirement.scopes...)
+		}
+	}
+	slices.Sort(scopes)
+	return slices.Compact(scopes)
+}
+
+// Services iterates over the names of the services of the policy, sorted.
+func (t *Table) Services() iter.Seq[string] {
+	return slices.Values(slices.Sorted(maps.Keys(t.described)))
+}
 
 // HasService reports whether the policy names a service, whatever its rules.
-func (t *Table) HasService(service string) bool { return t.named[service] }
+func (t *Table) HasService(service string) bool {
+	_, ok := t.described[service]
+	return ok
+}
+
+// IsDescribed reports whether the policy names a service and a descriptor of it
+// is linked into the program.
+func (t *Table) IsDescribed(service string) bool { return t.described[service] }
+
+// HasMethod reports whether the policy or a descriptor names the very method of a
+// procedure, whatever its rule. A method that only the rule of a service without
+// a descriptor covers may be misspelled.
+func (t *Table) HasMethod(procedure string) bool {
+	_, ok := t.methods[procedure]
+	return ok
+}

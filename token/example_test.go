@@ -40,6 +40,20 @@ func (v apiKey) VerifyToken(_ context.Context, raw string) (*token.Info, error) 
 	}, nil
 }
 
+// AcceptsIssuer makes apiKey a token.IssuerAcceptor.
+func (apiKey) AcceptsIssuer(issuer string) bool { return issuer == "https://login.example.com" }
+
+func ExampleIssuerAcceptor() {
+	var verifier token.Verifier = apiKey{"k-1"}
+	if acceptor, ok := verifier.(token.IssuerAcceptor); ok {
+		fmt.Println(acceptor.AcceptsIssuer("https://login.example.com"))
+		fmt.Println(acceptor.AcceptsIssuer("https://login.example.com/"))
+	}
+	// Output:
+	// true
+	// false
+}
+
 func ExampleVerifier() {
 	var verifier token.Verifier = apiKey{"k-1"}
 	for _, raw := range []string{"k-1", "k-2"} {

@@ -42,6 +42,20 @@ type Verifier interface {
 	VerifyToken(ctx context.Context, raw string) (*Info, error)
 }
 
+// An IssuerAcceptor is a [Verifier] that states which issuers it accepts tokens
+// from. It is optional. With it, a configuration with a resource that no token
+// could open is a fault at construction, instead of a refusal of every token.
+//
+// A Verifier that wraps another one implements it by calling the wrapped one.
+type IssuerAcceptor interface {
+	// AcceptsIssuer reports whether VerifyToken can return an [Info] with this
+	// Issuer. The comparison is that of VerifyToken, byte for byte unless the
+	// verifier accepts a pattern, such as one issuer for each tenant: a trailing
+	// slash makes a difference. It is called concurrently, and does not wait for
+	// the network.
+	AcceptsIssuer(issuer string) bool
+}
+
 // The sentinels that the errors of a [Verifier] unwrap to.
 var (
 	// ErrInvalid means that the token is malformed, forged, expired, or from an
@@ -56,10 +70,14 @@ var (
 type Info struct {
 	// Issuer is the iss claim, the authorization server.
 	Issuer string
-	// Subject is the sub claim. It is unique only together with Issuer.
+	// Subject is the sub claim. It is unique only together with Issuer. It is
+	// empty if the token names no subject, which a Verifier accepts only if it is
+	// configured to.
 	Subject string
-	// ClientID is the client_id claim (RFC 9068 §2.2), or azp where the issuer
-	// sends that instead.
+	// ClientID is the client_id claim (RFC 9068 §2.2), or the claim that the
+	// issuer sends instead: the first of client_id, azp (Keycloak, Auth0, Entra
+	// v2), cid (Okta) and appid (Entra v1) that the token has. It is unique only
+	// together with Issuer, and empty if the token has none of them.
 	ClientID string
 	// Audience is the aud claim: the resources that the token was issued for.
 	Audience []string

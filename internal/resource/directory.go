@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -14,33 +15,44 @@ import (
 
 // Directory finds the address of a request. It is immutable.
 type Directory struct {
-	resources []*Resource // those with longer paths first
+	resources []*Resource // those with longer mount paths first
 	addresses []*Address
 	// usesHost is false when there is one base URL, so that the host of a
 	// request makes no difference.
 	usesHost bool
-	origins  map[string]bool // of the base URLs
-	proxies  []netip.Prefix
+	// isOneSite reports that all identifiers have one host.
+	isOneSite bool
+	origins   map[string]bool // of the base URLs
+	proxies   Proxies
+}
+
+// Proxies are the reverse proxies that are trusted to name the host that a client
+// dialed.
+type Proxies struct {
+	// Networks are those of the proxies. Empty trusts none.
+	Networks []netip.Prefix
+	// Field is the header field that they set: "X-Forwarded-Host", which empty
+	// means, or "Forwarded".
+	Field string
 }
 
 // NewDirectory returns the directory of the configured resources, and adds a
 // fault for everything that is wrong with them. It is of no use if there is one.
-func NewDirectory(configured []Config, proxies []netip.Prefix, faults *fault.List) *Directory {
-	d := &Directory{proxies: slices.Clone(proxies), origins: make(map[string]bool)}
+func NewDirectory(configured []Config, proxies Proxies, faults *fault.List) *Directory {
+	d := &Directory{proxies: proxies, origins: make(map[string]bool)}
+	d.proxies.Networks = slices.Clone(proxies.Networks)
 	if len(configured) == 0 {
 		faults.Add("Resources", "", "at least one is required", "")
 	}
 	bases := make(map[string]bool)
-	taken := make(map[string]bool)
+	taken := make(places)
 	for i, cfg := range configured {
 		place := fmt.Sprintf("Resources[%d]", i)
 		r, ok := parse(cfg, place, faults)
 		if !ok {
 			continue
 		}
-		if r.overlaps(taken) {
-			faults.Add(place+".Identifier", cfg.Identifier, "shares host and path with another resource", "")
-		}
+		taken.take(r, place, cfg, faults)
 		for _, address := range r.addresses {
 			bases[address.Base] = true
 			address.Index = len(d.addresses)
@@ -48,20 +60,24 @@ func NewDirectory(configured []Config, proxies []netip.Prefix, faults *fault.Lis
 		}
 		d.resources = append(d.resources, r)
 	}
-	checkProxies(proxies, faults)
+	proxies.check(faults)
 	for base := range bases {
 		scheme, host, _ := strings.Cut(base, "://")
 		d.origins[baseURL{scheme, host}.origin()] = true
 	}
 	slices.SortStableFunc(d.resources, func(a, b *Resource) int {
-		return cmp.Compare(len(b.path), len(a.path))
+		return cmp.Compare(len(b.mount), len(a.mount))
 	})
 	d.usesHost = len(bases) > 1
+	d.isOneSite = !slices.ContainsFunc(d.resources, func(r *Resource) bool { return r.site != d.resources[0].site })
 	return d
 }
 
-func checkProxies(proxies []netip.Prefix, faults *fault.List) {
-	for i, prefix := range proxies {
+func (p *Proxies) check(faults *fault.List) {
+	if p.Field != "" && p.Field != fieldForwarded && p.Field != fieldXForwardedHost {
+		faults.Add("ForwardedField", p.Field, "is neither "+fieldXForwardedHost+" nor "+fieldForwarded, "")
+	}
+	for i, prefix := range p.Networks {
 		place := fmt.Sprintf("TrustedProxies[%d]", i)
 		if !prefix.IsValid() {
 			faults.Add(place, "", "is the zero prefix, and means no network", "")
@@ -71,16 +87,29 @@ func checkProxies(proxies []netip.Prefix, faults *fault.List) {
 	}
 }
 
-// overlaps reports whether r has a host and path that is taken, and takes its
-// own.
-func (r *Resource) overlaps(taken map[string]bool) bool {
-	overlap := false
-	for host := range r.byHost {
-		overlap = overlap || taken[host+r.path]
-		taken[host+r.path] = true
+// places holds the hosts and paths at which requests arrive, and to whose
+// resource they belong.
+type places map[string]*Resource
+
+// take adds a fault if requests for r arrive where those for another resource do.
+func (p places) take(r *Resource, place string, cfg Config, faults *fault.List) {
+	var other *Resource
+	for _, host := range slices.Sorted(maps.Keys(r.byHost)) {
+		other = cmp.Or(other, p[host+r.mount])
+		p[host+r.mount] = r
 	}
-	return overlap
+	switch {
+	case other == nil:
+	case other.path == r.path:
+		faults.Add(place+".Identifier", cfg.Identifier, "shares host and path with another resource", "")
+	default:
+		faults.Add(place+".MountPath", cmp.Or(r.mount, "/"), "is where the requests for another resource with this host arrive, too",
+			"give the resources different hosts or mount paths")
+	}
 }
+
+// Resources returns every resource. The slice must not be changed.
+func (d *Directory) Resources() []*Resource { return d.resources }
 
 // Addresses returns every address, ordered by Index. The first is that of the
 // resource that was configured first. The slice must not be changed.
@@ -89,6 +118,18 @@ func (d *Directory) Addresses() []*Address { return d.addresses }
 // OwnsOrigin reports whether origin, as a browser writes it into the Origin field
 // (RFC 6454 §6.2), is that of one of the base URLs.
 func (d *Directory) OwnsOrigin(origin string) bool { return d.origins[strings.ToLower(origin)] }
+
+// OwnsHost reports whether host is that of one of the base URLs, whatever its
+// port.
+func (d *Directory) OwnsHost(host string) bool {
+	name, _ := uri.SplitHost(host)
+	return d.ownsName(name)
+}
+
+// ownsName reports whether a host without a port is that of a resource.
+func (d *Directory) ownsName(name string) bool {
+	return slices.ContainsFunc(d.resources, func(r *Resource) bool { return slices.Contains(r.names, name) })
+}
 
 // Locate returns the address of a request, or nil if no resource covers its
 // path. A single resource owns every path.
@@ -107,15 +148,25 @@ func (d *Directory) Locate(ctx context.Context, req *Request) *Address {
 	return d.addressOf(ctx, r, host, req)
 }
 
-// LocateExact returns the address of the resource whose identifier has exactly
-// the path of the request, or nil. It is for metadata documents: no decision
-// may depend on it.
-func (d *Directory) LocateExact(ctx context.Context, req *Request) *Address {
-	path := strings.TrimSuffix(req.Path, "/")
-	exact := func(r *Resource) bool { return r.path == path }
+// LocateDocument returns the address of the resource whose metadata document the
+// path of a request names, or nil: with [WellKnown] inserted before the path of
+// its identifier (RFC 9728 §3.1), or appended to its mount path, which is an
+// older form. No decision may depend on it.
+func (d *Directory) LocateDocument(ctx context.Context, req *Request) *Address {
+	names := func(*Resource) bool { return false }
+	inserted, isInserted := strings.CutPrefix(req.Path, WellKnown)
+	appended, isAppended := strings.CutSuffix(req.Path, WellKnown)
+	switch {
+	case isInserted && (inserted == "" || inserted[0] == '/'):
+		path := strings.TrimSuffix(inserted, "/")
+		names = func(r *Resource) bool { return r.path == path || isAppended && appended == r.mount }
+	case isAppended:
+		path := strings.TrimSuffix(appended, "/")
+		names = func(r *Resource) bool { return r.mount == path }
+	}
 	host := req.host(ctx)
-	r := d.pick(host, exact)
-	if i := slices.IndexFunc(d.resources, exact); r == nil && i >= 0 {
+	r := d.pick(host, names)
+	if i := slices.IndexFunc(d.resources, names); r == nil && i >= 0 {
 		r = d.resources[i]
 	}
 	if r == nil {
@@ -131,16 +182,16 @@ func (d *Directory) resourceAt(host, path string) *Resource {
 	if len(d.resources) == 1 {
 		return d.resources[0]
 	}
-	return d.pick(host, func(r *Resource) bool { return r.covers(path) })
+	return d.pick(host, func(r *Resource) bool { return r.Covers(path) })
 }
 
 // pick returns the resource for a host among those that fit. Routers ignore the
 // port of a host, so a name with another port counts where none with this port
-// does. An unknown host matches only if all candidates share a site: guessed
-// wrong, a token for one site would open another.
+// does. A host that no resource has matches only if all resources share a site:
+// guessed wrong, a token for one site would open another. A host that another
+// resource has matches none.
 func (d *Directory) pick(host string, fits func(*Resource) bool) *Resource {
 	var first *Resource
-	sites := false
 	for _, r := range d.resources {
 		switch {
 		case !fits(r):
@@ -148,8 +199,6 @@ func (d *Directory) pick(host string, fits func(*Resource) bool) *Resource {
 			return r
 		case first == nil:
 			first = r
-		default:
-			sites = sites || r.site != first.site
 		}
 	}
 	if first == nil {
@@ -161,7 +210,7 @@ func (d *Directory) pick(host string, fits func(*Resource) bool) *Resource {
 			return r
 		}
 	}
-	if sites {
+	if !d.isOneSite || d.ownsName(name) {
 		return nil
 	}
 	return first

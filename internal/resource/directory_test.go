@@ -17,6 +17,7 @@ type hostVector struct {
 	Name      string        `json:"name"`
 	Resources [][]string    `json:"resources"`
 	Proxies   []string      `json:"proxies"`
+	Field     string        `json:"field"`
 	Path      string        `json:"path"`
 	Requests  []hostRequest `json:"requests"`
 }
@@ -52,7 +53,7 @@ func TestHost(t *testing.T) {
 	for _, v := range vectors.Read[hostVector](t, "testdata/hosts.json") {
 		t.Run(v.Name, func(t *testing.T) {
 			t.Parallel()
-			d := newDirectory(t, v.configs(), v.Proxies...)
+			d := newProxied(t, v.configs(), v.Field, v.Proxies...)
 			for _, r := range v.Requests {
 				t.Run(r.ID+" "+r.Name, func(t *testing.T) {
 					t.Parallel()
@@ -79,10 +80,10 @@ func wantBase(t *testing.T, d *resource.Directory, req *resource.Request, want, 
 	if address.Base != want || address.MetadataURL != want+resource.WellKnown+path {
 		t.Errorf("got %+v, want %s", address, want)
 	}
-	exact := *req
-	exact.Path = cmp.Or(path, "/")
-	if got := d.LocateExact(t.Context(), &exact); identifierOf(got) != want+path {
-		t.Errorf("exact: got %q, want %q", identifierOf(got), want+path)
+	document := *req
+	document.Path = resource.WellKnown + path
+	if got := d.LocateDocument(t.Context(), &document); identifierOf(got) != want+path {
+		t.Errorf("document: got %q, want %q", identifierOf(got), want+path)
 	}
 	u, err := url.Parse(want)
 	if err != nil {
@@ -100,6 +101,8 @@ func TestLocate(t *testing.T) {
 	all := identified(base, base+"/mcp", base+"/mcp/admin", base+"/caf%C3%A9", base+"/slash/")
 	deep := identified(base+"/b", base+"/a", base+"/a/deeper")
 	hosts := identified("https://a.test", "https://b.test", "https://a.test/x")
+	apart := identified("https://public.test", "https://internal.test/mcp")
+	mounted := []resource.Config{mountedAt(configured(base+"/api"), "/"), configured(base + "/mcp")}
 	for _, tt := range []struct {
 		name       string
 		configs    []resource.Config
@@ -129,6 +132,13 @@ func TestLocate(t *testing.T) {
 		{"R8707-2 no host", hosts, "/", "", ""},
 		{"R8707-2 a malformed host", hosts, "/", "b.test:", ""},
 		{"R8707-2 an unknown host of one site", hosts, "/x", "c.test", ""},
+		{"R8707-2 a path that only another host covers", apart, "/reports", "internal.test", ""},
+		{"R8707-2 a path that only another host covers, on another port", apart, "/reports", "internal.test:8443", ""},
+		{"R8707-2 a host of its own", apart, "/reports", "public.test", "https://public.test"},
+		{"R8707-2 a path that only one covers, and an unknown host", apart, "/reports", "c.test", ""},
+		{"a mount path", mounted, "/a.v1.A/Get", "", base + "/api"},
+		{"a mount path of another resource", mounted, "/mcp/x", "", base + "/mcp"},
+		{"the identifier's own path below a mount path", mounted, "/api/x", "", base + "/api"},
 		{"an unknown host, and one site", []resource.Config{configured(base, alias), configured(base + "/mcp")}, "/mcp", "evil.example.com", base + "/mcp"},
 		{"an alias of the resource above", []resource.Config{configured(base, alias), configured(base + "/mcp")}, "/mcp", "alias.example.com", alias},
 	} {
@@ -142,25 +152,42 @@ func TestLocate(t *testing.T) {
 	}
 }
 
-// TestLocateExact: a metadata document belongs to exactly the path of its
-// resource (R9728-3.c).
-func TestLocateExact(t *testing.T) {
+// TestLocateDocument: a metadata document belongs to exactly the path of its
+// resource, and in the older form to its mount path (R9728-3.a, R9728-3.c,
+// SEED-10).
+func TestLocateDocument(t *testing.T) {
 	t.Parallel()
+	const wellKnown = resource.WellKnown
 	d := newDirectory(t, append(identified(base, base+"/slash/"), configured(base+"/mcp", alias), configured("https://other.example.com/x")))
-	for _, tt := range []struct{ name, path, host, want string }{
-		{"the root", "/", "", base},
-		{"R9728-3.c a path", "/mcp", "api.example.com", base + "/mcp"},
-		{"R9728-3.c a path and a slash", "/mcp/", "api.example.com", base + "/mcp"},
-		{"R9728-3.c a slash that was configured", "/slash/", "", base + "/slash/"},
-		{"SEED-5 an alias", "/mcp", "alias.example.com", alias + "/mcp"},
-		{"SEED-6 an unknown host", "/x", "evil.example.com", "https://other.example.com/x"},
-		{"R9728-3.c below a path", "/mcp/x", "api.example.com", ""},
-		{"R9728-3.c another path", "/other", "api.example.com", ""},
-		{"R9728-3.c two slashes", "/mcp//", "api.example.com", ""},
+	mounted := newDirectory(t, []resource.Config{mountedAt(configured(base+"/api"), "/"), configured(base + "/mcp")})
+	for _, tt := range []struct {
+		name       string
+		directory  *resource.Directory
+		path, host string
+		want       string
+	}{
+		{"the root", d, wellKnown, "", base},
+		{"the root and a slash", d, wellKnown + "/", "", base},
+		{"R9728-3.c a path", d, wellKnown + "/mcp", "api.example.com", base + "/mcp"},
+		{"R9728-3.c a path and a slash", d, wellKnown + "/mcp/", "api.example.com", base + "/mcp"},
+		{"R9728-3.c a slash that was configured", d, wellKnown + "/slash/", "", base + "/slash/"},
+		{"SEED-5 an alias", d, wellKnown + "/mcp", "alias.example.com", alias + "/mcp"},
+		{"SEED-6 an unknown host", d, wellKnown + "/x", "evil.example.com", "https://other.example.com/x"},
+		{"SEED-10 appended", d, "/mcp" + wellKnown, "api.example.com", base + "/mcp"},
+		{"SEED-10 appended to a slash", d, "/slash/" + wellKnown, "", base + "/slash/"},
+		{"R9728-3.c below a path", d, wellKnown + "/mcp/x", "api.example.com", ""},
+		{"R9728-3.c another path", d, wellKnown + "/other", "api.example.com", ""},
+		{"R9728-3.c two slashes", d, wellKnown + "/mcp//", "api.example.com", ""},
+		{"R9728-3.a not the name", d, wellKnown + "x", "api.example.com", ""},
+		{"another path altogether", d, "/mcp", "api.example.com", ""},
+		{"R9728-3.a a mount path is not that of the identifier", mounted, wellKnown + "/api", "", base + "/api"},
+		{"SEED-10 appended, and stripped by the proxy", mounted, wellKnown, "", base + "/api"},
+		{"SEED-10 appended, and not stripped", mounted, "/api" + wellKnown, "", ""},
+		{"R9728-3.a beside a mount path", mounted, wellKnown + "/mcp", "", base + "/mcp"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			if got := identifierOf(d.LocateExact(t.Context(), at(t, tt.path, tt.host))); got != tt.want {
+			if got := identifierOf(tt.directory.LocateDocument(t.Context(), at(t, tt.path, tt.host))); got != tt.want {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}
 		})
@@ -168,8 +195,22 @@ func TestLocateExact(t *testing.T) {
 	// Two sites with one path and an unknown host: a document is public, so that
 	// of the first will do.
 	sites := newDirectory(t, identified("https://a.test", "https://b.test"))
-	if got := identifierOf(sites.LocateExact(t.Context(), at(t, "/", "c.test"))); got != "https://a.test" {
+	if got := identifierOf(sites.LocateDocument(t.Context(), at(t, wellKnown, "c.test"))); got != "https://a.test" {
 		t.Errorf("two sites: got %q", got)
+	}
+}
+
+// TestOwnsHost: a Host belongs to the server if a base URL has it, on any port.
+func TestOwnsHost(t *testing.T) {
+	t.Parallel()
+	d := newDirectory(t, []resource.Config{configured(base, alias+":8443"), configured("http://localhost:80/mcp")})
+	for host, want := range map[string]bool{
+		"api.example.com": true, "API.example.com:9090": true, "alias.example.com": true, "127.0.0.1:1": true, "[::1]": true,
+		"evil.example.com": false, "api.example.com.evil.test": false, "": false, "api.example.com:": false, "127.0.0.2": false,
+	} {
+		if got := d.OwnsHost(host); got != want {
+			t.Errorf("%q: got %t", host, got)
+		}
 	}
 }
 
@@ -212,8 +253,8 @@ func TestLazy(t *testing.T) {
 		{"one base URL", identified(base), nil, transport{host: "x"}, 0, 0, 0},
 		{"one base URL and proxies", several, []string{"10.0.0.0/8"}, transport{host: "x"}, 0, 0, 0},
 		{"two base URLs", aliased, nil, transport{host: "alias.example.com"}, 1, 0, 0},
-		{"two base URLs and proxies", aliased, []string{"10.0.0.0/8"}, transport{host: "alias.example.com"}, 1, 0, 3},
-		{"a forwarded field", aliased, []string{"10.0.0.0/8"}, transport{xhost: []string{"alias.example.com"}}, 1, 1, 3},
+		{"two base URLs and proxies", aliased, []string{"10.0.0.0/8"}, transport{host: "alias.example.com"}, 1, 0, 2},
+		{"a forwarded field", aliased, []string{"10.0.0.0/8"}, transport{xhost: []string{"alias.example.com"}}, 1, 1, 2},
 		{"two schemes under one host", []resource.Config{configured("http://localhost", "https://localhost")}, nil, transport{host: "localhost"}, 1, 1, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

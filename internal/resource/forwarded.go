@@ -8,15 +8,22 @@ import (
 	"strings"
 )
 
+// The fields that name the host which a client dialed. A proxy sets one of them;
+// a client may have sent the other.
+const (
+	fieldForwarded      = "Forwarded" // RFC 7239
+	fieldXForwardedHost = "X-Forwarded-Host"
+)
+
 // maxForwarded bounds the fields that are parsed. Real ones are a hundredth of it.
 const maxForwarded = 8 << 10
 
 // forwardedAddress returns the address of r that a trusted proxy names, or nil.
 func (d *Directory) forwardedAddress(ctx context.Context, r *Resource, host string, req *Request) *Address {
-	if len(d.proxies) == 0 || req.Transport == nil {
+	if len(d.proxies.Networks) == 0 || req.Transport == nil {
 		return nil
 	}
-	fields := readForwarded(ctx, req.Transport)
+	fields := d.proxies.read(ctx, req.Transport)
 	if !fields.isUsable() || !d.trusts(ctx, req) {
 		return nil
 	}
@@ -42,18 +49,21 @@ func (d *Directory) trusts(ctx context.Context, req *Request) bool {
 		return false
 	}
 	addr := peer.Addr().Unmap().WithZone("")
-	return slices.ContainsFunc(d.proxies, func(p netip.Prefix) bool { return p.Contains(addr) })
+	return slices.ContainsFunc(d.proxies.Networks, func(p netip.Prefix) bool { return p.Contains(addr) })
 }
 
-// forwardedFields holds every value of the fields Forwarded (RFC 7239),
+// forwardedFields holds every value of the field Forwarded (RFC 7239), or of
 // X-Forwarded-Host and X-Forwarded-Proto.
 type forwardedFields struct{ forwarded, hosts, protos []string }
 
-func readForwarded(ctx context.Context, transport Transport) forwardedFields {
+// read returns the fields that the proxies set.
+func (p *Proxies) read(ctx context.Context, transport Transport) forwardedFields {
+	if p.Field == fieldForwarded {
+		return forwardedFields{forwarded: transport.Values(ctx, fieldForwarded)}
+	}
 	return forwardedFields{
-		forwarded: transport.Values(ctx, "Forwarded"),
-		hosts:     transport.Values(ctx, "X-Forwarded-Host"),
-		protos:    transport.Values(ctx, "X-Forwarded-Proto"),
+		hosts:  transport.Values(ctx, fieldXForwardedHost),
+		protos: transport.Values(ctx, "X-Forwarded-Proto"),
 	}
 }
 
@@ -72,9 +82,8 @@ func (f *forwardedFields) isUsable() bool {
 // received.
 type forwardedHost struct{ host, proto string }
 
-// elements returns an element for each proxy, in the order of the fields.
-// Forwarded (RFC 7239) takes precedence over the X-Forwarded fields. The host is
-// that of the request, and stands in where a proxy names none.
+// elements returns an element for each proxy, in the order of the fields. The
+// host is that of the request, and stands in where a proxy names none.
 func (f *forwardedFields) elements(host string) []forwardedHost {
 	if len(f.forwarded) > 0 {
 		found := parseForwarded(f.forwarded)

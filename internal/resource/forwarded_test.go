@@ -39,7 +39,8 @@ func TestForwarded(t *testing.T) {
 // together, are ignored, and nothing is allocated for them (SEED-6).
 func TestForwardedIsBounded(t *testing.T) {
 	const limit = 8 << 10
-	d := newDirectory(t, []resource.Config{configured(base, alias)}, "10.0.0.0/8")
+	configs := []resource.Config{configured(base, alias)}
+	x, standard := newProxied(t, configs, "X-Forwarded-Host", "10.0.0.0/8"), newProxied(t, configs, "Forwarded", "10.0.0.0/8")
 	// fill returns a field of a length that ends with a value.
 	fill := func(length int, value string) []string {
 		return []string{strings.Repeat(",", length-len(value)) + value}
@@ -57,13 +58,17 @@ func TestForwardedIsBounded(t *testing.T) {
 		{"SEED-6 X-Forwarded-Host, a mebibyte", transport{xhost: fill(1<<20, "alias.example.com")}, base},
 		{"SEED-6 host and proto, the longest", transport{xhost: fill(limit-10, "alias.example.com"), xproto: []string{"https", "https"}}, alias},
 		{"SEED-6 host and proto, a byte longer", transport{xhost: fill(limit-9, "alias.example.com"), xproto: []string{"https", "https"}}, base},
-		{"SEED-6 a long field beside one that counts", transport{forwarded: []string{"host=alias.example.com"}, xproto: fill(limit, "https")}, base},
+		{"SEED-6 a long field beside one that counts", transport{xhost: []string{"alias.example.com"}, xproto: fill(limit, "https")}, base},
 		{"SEED-6 many short fields", transport{xhost: slices.Repeat([]string{"alias.example.com"}, limit)}, base},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			ctx := t.Context()
 			tt.transport.host, tt.transport.remote = "api.example.com", "10.0.0.1:1"
 			req := &resource.Request{Path: "/", Transport: &tt.transport}
+			d := x
+			if tt.transport.forwarded != nil {
+				d = standard
+			}
 			if got := d.Locate(ctx, req); got.Base != tt.want {
 				t.Errorf("SEED-6: got %s, want %s", got.Base, tt.want)
 			}
@@ -92,7 +97,11 @@ func TestForwardedIsLinear(t *testing.T) {
 // configured base URLs (SEED-6).
 func FuzzForwarded(f *testing.F) {
 	bases := []string{base, alias + ":8443", "http://localhost:8080", "http://127.0.0.1:8080", "http://[::1]:8080"}
-	d := newDirectory(f, []resource.Config{configured(base+"/mcp", bases[1], bases[2])}, "10.0.0.0/8")
+	configs := []resource.Config{configured(base+"/mcp", bases[1], bases[2])}
+	directories := map[bool]*resource.Directory{
+		false: newProxied(f, configs, "", "10.0.0.0/8"),
+		true:  newProxied(f, configs, "Forwarded", "10.0.0.0/8"),
+	}
 	for _, v := range forwardedVectors(f) {
 		f.Add(strings.Join(v.Values, "\n"), "", "", "", "10.0.0.1:1", false)
 	}
@@ -104,6 +113,7 @@ func FuzzForwarded(f *testing.F) {
 	f.Fuzz(func(t *testing.T, forwarded, xhost, xproto, host, remote string, encrypted bool) {
 		sent := transport{host: host, remote: remote, encrypted: encrypted, forwarded: lines(forwarded), xhost: lines(xhost), xproto: lines(xproto)}
 		req := &resource.Request{Path: "/mcp", Transport: &sent}
+		d := directories[forwarded != ""]
 		if got := d.Locate(t.Context(), req); got == nil || !slices.Contains(bases, got.Base) {
 			t.Errorf("SEED-6: %+v: got %+v", sent, got)
 		}

@@ -75,10 +75,22 @@ func identified(identifiers ...string) []resource.Config {
 	return all
 }
 
+// mountedAt returns cfg with a mount path.
+func mountedAt(cfg resource.Config, mountPath string) resource.Config {
+	cfg.MountPath = mountPath
+	return cfg
+}
+
 func newDirectory(tb testing.TB, configs []resource.Config, proxies ...string) *resource.Directory {
 	tb.Helper()
+	return newProxied(tb, configs, "", proxies...)
+}
+
+// newProxied returns a directory behind proxies that set a field.
+func newProxied(tb testing.TB, configs []resource.Config, field string, proxies ...string) *resource.Directory {
+	tb.Helper()
 	var faults fault.List
-	d := resource.NewDirectory(configs, prefixes(proxies), &faults)
+	d := resource.NewDirectory(configs, resource.Proxies{Networks: prefixes(proxies), Field: field}, &faults)
 	if err := faults.Err(); err != nil {
 		tb.Fatal(err)
 	}

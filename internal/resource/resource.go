@@ -24,19 +24,25 @@ const WellKnown = "/.well-known/oauth-protected-resource"
 // drawbridge.Resource, which has the same.
 type Config struct {
 	Identifier           string
+	MountPath            string
+	Services             []string
 	AuthorizationServers []string
 	Issuers              []string
 	Aliases              []string
 	Audiences            []string
+	MetadataURL          string
 	Name                 string
 	DocumentationURL     string
 }
 
 // Resource is a valid [Config].
 type Resource struct {
+	place     string // of its configuration, for faults
 	path      string // of the identifier, decoded, without a slash at the end
+	mount     string // where its requests arrive, likewise
 	site      string // the name of its host
 	names     []string
+	services  []string // empty if none are configured
 	servers   []string
 	issuers   []string
 	audiences []string
@@ -81,9 +87,18 @@ func parse(cfg Config, place string, faults *fault.List) (*Resource, bool) {
 			faults.Add(fmt.Sprintf("%s.AuthorizationServers[%d]", place, i), server, reason, "")
 		}
 	}
+	if reason := checkMountPath(cfg.MountPath); reason != "" {
+		faults.Add(place+".MountPath", cfg.MountPath, reason, "")
+	}
+	checkFilled(cfg.Services, place+".Services", faults)
 	checkFilled(cfg.Issuers, place+".Issuers", faults)
 	aliases := parseAliases(cfg.Aliases, place, faults)
 	checkFilled(cfg.Audiences, place+".Audiences", faults)
+	if cfg.MetadataURL != "" {
+		if _, reason := uri.ParseIdentifier(cfg.MetadataURL); reason != "" {
+			faults.Add(place+".MetadataURL", cfg.MetadataURL, reason, "")
+		}
+	}
 	if cfg.DocumentationURL != "" {
 		if u, err := url.Parse(cfg.DocumentationURL); err != nil || u.Host == "" {
 			faults.Add(place+".DocumentationURL", cfg.DocumentationURL, "is not a URL", "")
@@ -92,7 +107,25 @@ func parse(cfg Config, place string, faults *fault.List) (*Resource, bool) {
 	if faults.Len() > before {
 		return nil, false
 	}
-	return newResource(cfg, identifier, aliases), true
+	r := newResource(cfg, identifier, aliases)
+	r.place = place
+	return r, true
+}
+
+// checkMountPath returns the reason why path is not one that requests arrive at.
+func checkMountPath(path string) (reason string) {
+	switch {
+	case path == "":
+		return ""
+	case path[0] != '/':
+		return "does not begin with a slash"
+	case uri.HasDotSegment(path) || strings.Contains(path, "//") || strings.Contains(path, `\`):
+		return "has empty or dot segments, or a backslash"
+	case strings.ContainsAny(path, "?#%"):
+		return "is not a decoded path: it has an escape, a query or a fragment"
+	default:
+		return ""
+	}
 }
 
 // checkFilled adds a fault for each value that is empty.
@@ -120,9 +153,12 @@ func parseAliases(aliases []string, place string, faults *fault.List) (parsed []
 }
 
 func newResource(cfg Config, identifier *url.URL, aliases []baseURL) *Resource {
+	path := strings.TrimSuffix(identifier.Path, "/")
 	r := &Resource{
-		path:             strings.TrimSuffix(identifier.Path, "/"),
+		path:             path,
+		mount:            strings.TrimSuffix(cmp.Or(cfg.MountPath, path), "/"),
 		site:             siteOf(identifier.Hostname()),
+		services:         slices.Clone(cfg.Services),
 		servers:          slices.Clone(cfg.AuthorizationServers),
 		issuers:          slices.Clone(cfg.Issuers),
 		audiences:        slices.Clone(cfg.Audiences),
@@ -136,6 +172,11 @@ func newResource(cfg Config, identifier *url.URL, aliases []baseURL) *Resource {
 	for _, base := range append([]baseURL{{identifier.Scheme, identifier.Host}}, aliases...) {
 		for _, variant := range base.variants() {
 			r.add(variant, identifier.EscapedPath())
+		}
+	}
+	if cfg.MetadataURL != "" {
+		for _, address := range r.addresses {
+			address.MetadataURL = cfg.MetadataURL
 		}
 	}
 	return r
@@ -182,12 +223,24 @@ func (r *Resource) Accepts(audience []string) bool {
 // Trusts reports whether tokens of an issuer open r.
 func (r *Resource) Trusts(issuer string) bool { return slices.Contains(r.issuers, issuer) }
 
+// Issuers returns the issuers that r trusts, and Audiences those values of the
+// audience that it accepts. The slices must not be changed.
+func (r *Resource) Issuers() []string { return r.issuers }
+
+// Audiences is documented at Issuers.
+func (r *Resource) Audiences() []string { return r.audiences }
+
 // AuthorizationServers returns the issuer identifiers that the metadata document
 // names. The slice is a copy.
 func (r *Resource) AuthorizationServers() []string { return slices.Clone(r.servers) }
 
-// Path returns the decoded path of the identifier, without a slash at the end.
-func (r *Resource) Path() string { return r.path }
+// Mount returns the decoded path at which requests for r arrive, without a slash
+// at the end.
+func (r *Resource) Mount() string { return r.mount }
+
+// Services returns the services that clients reach through r, or none if the
+// configuration does not say. The slice must not be changed.
+func (r *Resource) Services() []string { return r.services }
 
 // Name is that of the configuration.
 func (r *Resource) Name() string { return r.name }
@@ -195,10 +248,28 @@ func (r *Resource) Name() string { return r.name }
 // DocumentationURL is that of the configuration.
 func (r *Resource) DocumentationURL() string { return r.documentationURL }
 
-// covers reports whether path is that of r or below it, by whole segments.
-func (r *Resource) covers(path string) bool {
-	rest, ok := strings.CutPrefix(path, r.path)
+// Place returns the place of the configuration of r, for faults.
+func (r *Resource) Place() string { return r.place }
+
+// IssuersField returns the name of the field that Issuers were configured with.
+func (r *Resource) IssuersField() string {
+	if len(r.issuers) > 0 && &r.issuers[0] == &r.servers[0] {
+		return "AuthorizationServers"
+	}
+	return "Issuers"
+}
+
+// Covers reports whether path is the mount path of r or below it, by whole
+// segments.
+func (r *Resource) Covers(path string) bool {
+	rest, ok := strings.CutPrefix(path, r.mount)
 	return ok && (rest == "" || rest[0] == '/')
+}
+
+// coversFolded is Covers as routers match that ignore the case of letters.
+func (r *Resource) coversFolded(path string) bool {
+	n := len(r.mount)
+	return len(path) >= n && strings.EqualFold(path[:n], r.mount) && (len(path) == n || path[n] == '/')
 }
 
 // at returns the addresses that a host leads to, however it is written.

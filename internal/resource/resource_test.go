@@ -11,6 +11,8 @@ import (
 	"github.com/drawbridge-rpc/drawbridge/internal/resource"
 )
 
+const dots = "has empty or dot segments, or a backslash"
+
 const shared = "shares host and path with another resource"
 
 // TestFaults: every fault of a resource is reported, with its place.
@@ -25,13 +27,14 @@ func TestFaults(t *testing.T) {
 		name    string
 		configs []resource.Config
 		proxies []netip.Prefix
+		field   string
 		want    []fault.Fault
 	}{
-		{"no resources", nil, nil, []fault.Fault{{Place: "Resources", Reason: "at least one is required"}}},
+		{"no resources", nil, nil, "", []fault.Fault{{Place: "Resources", Reason: "at least one is required"}}},
 		{"SEED-8 R9728-2.a everything at once", []resource.Config{{
 			Identifier: "http://api.example.com", AuthorizationServers: []string{issuer, "ftp://x"}, Issuers: []string{"x", ""},
 			Aliases: []string{alias + "/", alias + "/x", "alias.example.com"}, Audiences: []string{"x", ""}, DocumentationURL: "see below",
-		}, configured(base)}, nil, []fault.Fault{
+		}, configured(base)}, nil, "", []fault.Fault{
 			{Place: "Resources[0].Identifier", Value: "http://api.example.com", Reason: "is http; only https protects a token (http is allowed on loopback)"},
 			{Place: "Resources[0].AuthorizationServers[1]", Value: "ftp://x", Reason: "is not an absolute URL such as https://api.example.com"},
 			{Place: "Resources[0].Issuers[1]", Reason: "is empty"},
@@ -40,27 +43,44 @@ func TestFaults(t *testing.T) {
 			{Place: "Resources[0].Audiences[1]", Reason: "is empty"},
 			{Place: "Resources[0].DocumentationURL", Value: "see below", Reason: "is not a URL"},
 		}},
-		{"MCP-1 no authorization server", change(func(c *resource.Config) { c.AuthorizationServers = nil }), nil, []fault.Fault{
+		{"MCP-1 no authorization server", change(func(c *resource.Config) { c.AuthorizationServers = nil }), nil, "", []fault.Fault{
 			{Place: "Resources[0].AuthorizationServers", Reason: "at least one is required (MCP authorization; RFC 9728 §2)"},
 		}},
-		{"documentation that does not parse", change(func(c *resource.Config) { c.DocumentationURL = "https://%zz" }), nil, []fault.Fault{
+		{"documentation that does not parse", change(func(c *resource.Config) { c.DocumentationURL = "https://%zz" }), nil, "", []fault.Fault{
 			{Place: "Resources[0].DocumentationURL", Value: "https://%zz", Reason: "is not a URL"},
 		}},
-		{"R8707-2 one identifier twice", identified(base, base+"/mcp", base), nil, []fault.Fault{{Place: "Resources[2].Identifier", Value: base, Reason: shared}}},
-		{"R8707-2 an alias of one is an alias of another", []resource.Config{configured(base, alias), configured("https://other.example.com", alias)}, nil, []fault.Fault{
+		{"R8707-2 one identifier twice", identified(base, base+"/mcp", base), nil, "", []fault.Fault{{Place: "Resources[2].Identifier", Value: base, Reason: shared}}},
+		{"R8707-2 an alias of one is an alias of another", []resource.Config{configured(base, alias), configured("https://other.example.com", alias)}, nil, "", []fault.Fault{
 			{Place: "Resources[1].Identifier", Value: "https://other.example.com", Reason: shared},
 		}},
-		{"CVE-2026-35051 proxies", identified(base), []netip.Prefix{{}, netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("::ffff:10.0.0.0/104")}, []fault.Fault{
+		{"CVE-2026-35051 proxies", identified(base), []netip.Prefix{{}, netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("::ffff:10.0.0.0/104")}, "x-forwarded-host", []fault.Fault{
+			{Place: "ForwardedField", Value: "x-forwarded-host", Reason: "is neither X-Forwarded-Host nor Forwarded"},
 			{Place: "TrustedProxies[0]", Reason: "is the zero prefix, and means no network"},
 			{Place: "TrustedProxies[2]", Value: "::ffff:10.0.0.0/104", Reason: "is an IPv4 network written as IPv6; peers are compared as IPv4"},
 		}},
-		{"R8707-2 different paths under one alias", []resource.Config{configured(base, alias), configured(base+"/mcp", alias)}, nil, nil},
-		{"one resource that repeats itself", []resource.Config{configured(base, base, base+"/", base+":443")}, nil, nil},
+		{"R8707-2 different paths under one alias", []resource.Config{configured(base, alias), configured(base+"/mcp", alias)}, nil, "Forwarded", nil},
+		{"one resource that repeats itself", []resource.Config{configured(base, base, base+"/", base+":443")}, nil, "X-Forwarded-Host", nil},
+		{"a mount path, services and a metadata URL", []resource.Config{
+			{Identifier: base + "/api", AuthorizationServers: []string{issuer}, MountPath: "api", Services: []string{"a.v1.A", ""}, MetadataURL: "http://docs.example.com/x"},
+			mountedAt(configured(base+"/b"), "/b/../c"), mountedAt(configured(base+"/c"), "/c%20d"), mountedAt(configured(base+"/d"), "/d//e"), mountedAt(configured(base+"/e"), `/e\`),
+		}, nil, "", []fault.Fault{
+			{Place: "Resources[0].MountPath", Value: "api", Reason: "does not begin with a slash"},
+			{Place: "Resources[0].Services[1]", Reason: "is empty"},
+			{Place: "Resources[0].MetadataURL", Value: "http://docs.example.com/x", Reason: "is http; only https protects a token (http is allowed on loopback)"},
+			{Place: "Resources[1].MountPath", Value: "/b/../c", Reason: dots},
+			{Place: "Resources[2].MountPath", Value: "/c%20d", Reason: "is not a decoded path: it has an escape, a query or a fragment"},
+			{Place: "Resources[3].MountPath", Value: "/d//e", Reason: dots},
+			{Place: "Resources[4].MountPath", Value: `/e\`, Reason: dots},
+		}},
+		{"R8707-2 two resources that arrive at one path", []resource.Config{mountedAt(configured(base+"/api"), "/"), configured(base + "/mcp"), configured(base)}, nil, "", []fault.Fault{
+			{Place: "Resources[2].MountPath", Value: "/", Reason: "is where the requests for another resource with this host arrive, too", Remedy: "give the resources different hosts or mount paths"},
+		}},
+		{"R8707-2 two resources that arrive at one path of different hosts", []resource.Config{mountedAt(configured(base+"/api"), "/"), configured("https://other.example.com")}, nil, "", nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			var faults fault.List
-			resource.NewDirectory(tt.configs, tt.proxies, &faults)
+			resource.NewDirectory(tt.configs, resource.Proxies{Networks: tt.proxies, Field: tt.field}, &faults)
 			var got []fault.Fault
 			for f := range fault.All(faults.Err()) {
 				got = append(got, *f)
@@ -79,7 +99,7 @@ func TestResource(t *testing.T) {
 	plain := configured(base, alias)
 	full := resource.Config{
 		Identifier: base + "/mcp", AuthorizationServers: []string{issuer, "https://second.example.com"}, Issuers: []string{"urn:iss"},
-		Audiences: []string{"client-id"}, Name: "Tools", DocumentationURL: "https://docs.example.com/",
+		Services: []string{"a.v1.A"}, Audiences: []string{"client-id"}, Name: "Tools", DocumentationURL: "https://docs.example.com/",
 	}
 	for _, tt := range []struct {
 		name      string
@@ -120,8 +140,23 @@ func TestResource(t *testing.T) {
 					t.Errorf("R9728-2.e: issuer %q: got %t", iss, got)
 				}
 			}
-			if r.Path() != tt.path || r.Name() != tt.config.Name || r.DocumentationURL() != tt.config.DocumentationURL {
-				t.Errorf("got %q, %q, %q", r.Path(), r.Name(), r.DocumentationURL())
+			if r.Mount() != tt.path || r.Name() != tt.config.Name || r.DocumentationURL() != tt.config.DocumentationURL {
+				t.Errorf("got %q, %q, %q", r.Mount(), r.Name(), r.DocumentationURL())
+			}
+			if d := newDirectory(t, []resource.Config{tt.config}); len(d.Resources()) != 1 || d.Resources()[0].Place() != "Resources[0]" {
+				t.Errorf("got the resources %v", d.Resources())
+			}
+			wantIssuers, wantField := tt.config.AuthorizationServers, "AuthorizationServers"
+			if tt.config.Issuers != nil {
+				wantIssuers, wantField = tt.config.Issuers, "Issuers"
+			}
+			if !slices.Equal(r.Issuers(), wantIssuers) || r.IssuersField() != wantField || !slices.Equal(r.Services(), tt.config.Services) {
+				t.Errorf("got the issuers %q of %s, services %q", r.Issuers(), r.IssuersField(), r.Services())
+			}
+			for _, audience := range r.Audiences() {
+				if !r.Accepts([]string{audience}) {
+					t.Errorf("R8707-2: does not accept its own audience %q", audience)
+				}
 			}
 			servers := r.AuthorizationServers()
 			if !slices.Equal(servers, tt.config.AuthorizationServers) {
@@ -143,7 +178,7 @@ func TestConfigIsCopied(t *testing.T) {
 	proxies := prefixes([]string{"10.0.0.0/8"})
 	configs := []resource.Config{cfg}
 	var faults fault.List
-	d := resource.NewDirectory(configs, proxies, &faults)
+	d := resource.NewDirectory(configs, resource.Proxies{Networks: proxies}, &faults)
 	cfg.AuthorizationServers[0], cfg.Audiences[0], cfg.Issuers[0], configs[0].Identifier = "evil", "evil", "evil", "evil"
 	proxies[0] = netip.MustParsePrefix("0.0.0.0/0")
 	r := d.Addresses()[0].Resource
@@ -162,6 +197,7 @@ func TestAddresses(t *testing.T) {
 		configured("https://API.example.com/", alias+":8443"),
 		configured(base + "/a/b/"),
 		configured("http://localhost:8080/mcp"),
+		{Identifier: "https://grpc.example.com", AuthorizationServers: []string{issuer}, Aliases: []string{alias}, MetadataURL: base + "/docs"},
 	})
 	want := [][3]string{
 		{"https://API.example.com", "https://API.example.com/", "https://API.example.com" + wellKnown},
@@ -170,6 +206,8 @@ func TestAddresses(t *testing.T) {
 		{"http://localhost:8080", "http://localhost:8080/mcp", "http://localhost:8080" + wellKnown + "/mcp"},
 		{"http://127.0.0.1:8080", "http://127.0.0.1:8080/mcp", "http://127.0.0.1:8080" + wellKnown + "/mcp"},
 		{"http://[::1]:8080", "http://[::1]:8080/mcp", "http://[::1]:8080" + wellKnown + "/mcp"},
+		{"https://grpc.example.com", "https://grpc.example.com", base + "/docs"},
+		{alias, alias, base + "/docs"},
 	}
 	if got := len(d.Addresses()); got != len(want) {
 		t.Fatalf("got %d addresses, want %d", got, len(want))

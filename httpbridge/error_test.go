@@ -160,6 +160,7 @@ func TestEmptyChallenge(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, httpbridge.Config{}, func(cfg *drawbridge.Config) {
 		cfg.Resources[0].Identifier = resource + "/other"
+		cfg.Resources[0].Services = []string{rpctest.GuardedService}
 	})
 	for reason, status := range map[challenge.Reason]int{
 		challenge.ReasonNoCredentials:     http.StatusUnauthorized,

@@ -25,7 +25,9 @@ const (
 // before its own path and at the older form appended to it, and at no other path.
 func TestMetadata(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, httpbridge.Config{})
+	w := newWorld(t, httpbridge.Config{}, func(cfg *drawbridge.Config) {
+		cfg.Resources[1].Services = []string{rpctest.GuardedService}
+	})
 	behind := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })
 	servers := map[string]string{
 		"Metadata": rpctest.ServeHTTP(t, w.Metadata()),

@@ -325,6 +325,11 @@ func TestHost(t *testing.T) {
 		cfg.Resources[0].Aliases = []string{alias}
 		cfg.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 	})
+	standard := newWorld(t, func(cfg *drawbridge.Config) {
+		cfg.Resources[0].Aliases = []string{alias}
+		cfg.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+		cfg.ForwardedField = "Forwarded"
+	})
 	distrustful := newWorld(t, func(cfg *drawbridge.Config) {
 		cfg.Resources[0].Aliases = []string{alias}
 		cfg.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
@@ -343,7 +348,8 @@ func TestHost(t *testing.T) {
 		{"SEED-6: foreign", w, "evil.example.com", nil, resource},
 		{"SEED-6: a quote", w, `alias.example.com"`, nil, resource},
 		{"SEED-5: from a trusted proxy", w, "internal:8080", []string{"x-forwarded-host", "alias.example.com", "x-forwarded-proto", "https"}, alias},
-		{"SEED-5: from a trusted proxy, RFC 7239", w, "internal:8080", []string{"forwarded", "for=10.0.0.1;host=alias.example.com;proto=https"}, alias},
+		{"SEED-6: a client's Forwarded through a proxy that does not set it", w, "internal:8080", []string{"forwarded", "host=alias.example.com;proto=https"}, resource},
+		{"SEED-5: from a trusted proxy, RFC 7239", standard, "internal:8080", []string{"forwarded", "for=10.0.0.1;host=alias.example.com;proto=https"}, alias},
 		{"SEED-6: a trusted proxy's foreign host", w, "alias.example.com", []string{"x-forwarded-host", "evil.example.com"}, alias},
 		{"SEED-6: from an untrusted peer", distrustful, "internal:8080", []string{"x-forwarded-host", "alias.example.com"}, resource},
 	} {

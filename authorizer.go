@@ -2,6 +2,8 @@ package drawbridge
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"sync/atomic"
 
 	"github.com/drawbridge-rpc/drawbridge/challenge"
@@ -72,4 +74,33 @@ func (a *Authorizer) Check(ctx context.Context, procedure string) error {
 		return denial
 	}
 	return caller.Check(ctx, procedure)
+}
+
+// Deny returns the denial with which a handler refuses a call for a reason of its
+// own, such as an object that belongs to another user, and has it logged with the
+// cause, which may be nil. The handler returns it, over whatever protocol, or
+// writes it with the bridge: the caller gets the challenge of the resource it
+// came to. With [challenge.ReasonInsufficientScope] that asks for scopes and for
+// those that the call itself needs, because the caller comes back the same way.
+//
+// The result is the caller's own and may be changed before it is returned: with
+// [challenge.ReasonInsufficientAuthentication], its Challenge says with ACRValues
+// and MaxAge which authentication is needed (RFC 9470 §3). If ctx carries no
+// caller of this Authorizer, the reason is [challenge.ReasonInternal].
+func (a *Authorizer) Deny(ctx context.Context, reason challenge.Reason, cause error, scopes ...string) *challenge.DenialError {
+	caller := a.Adapter().Caller(ctx)
+	if caller == nil {
+		denial := challenge.NewDenial(challenge.ReasonInternal, errors.Join(errNoCaller, cause))
+		a.state.Load().observe(ctx, new(Request), &record{denial: denial})
+		return denial
+	}
+	denial := caller.at.build(reason)
+	denial.Cause = cause
+	denial.Challenge.Scopes = slices.Clone(denial.Challenge.Scopes)
+	if reason == challenge.ReasonInsufficientScope {
+		denial.Challenge.Scopes = caller.JoinScopes(slices.Clone(scopes), "")
+	}
+	req := Request{Service: denial.Challenge.Realm}
+	caller.at.state.observe(ctx, &req, &record{at: caller.at, info: caller.info, denial: denial})
+	return denial
 }

@@ -159,6 +159,55 @@ func ExampleAuthorizer_Check() {
 	// the access token lacks a scope that this operation needs
 }
 
+// A handler refuses a call for a reason that no rule knows, with the challenge of
+// the resource that the caller came to.
+func ExampleAuthorizer_Deny() {
+	authorizer, err := drawbridge.New(shopConfig())
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	handler := func(ctx context.Context) error {
+		return authorizer.Deny(ctx, challenge.ReasonInsufficientScope, errors.New("the order is another user's"), "orders:all")
+	}
+	ctx, err := authorizer.Authorize(context.Background(), shopCall("ListItems", "token-of-ada"))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(challenge.DenialOf(handler(ctx)).Challenge.Header())
+	// Output:
+	// Bearer realm="shop.v1.ShopService", resource_metadata="https://shop.example.com/.well-known/oauth-protected-resource", scope="orders:all shop:read", error="insufficient_scope", error_description="the access token lacks a scope that this operation needs"
+}
+
+// audit keeps a line for each decision.
+type audit struct{ lines []string }
+
+func (a *audit) ObserveDecision(_ context.Context, d drawbridge.Decision) {
+	a.lines = append(a.lines, fmt.Sprintf("%t %s %q %v", d.Allowed, d.Procedure, d.Subject, d.GrantedScopes))
+}
+
+// An observer sees every decision, also those that let a call in.
+func ExampleObserver() {
+	var trail audit
+	cfg := shopConfig()
+	cfg.Observers = []drawbridge.Observer{&trail}
+	authorizer, err := drawbridge.New(cfg)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, raw := range []string{"token-of-ada", ""} {
+		_, _ = authorizer.Authorize(context.Background(), shopCall("ListItems", raw))
+	}
+	for _, line := range trail.lines {
+		fmt.Println(line)
+	}
+	// Output:
+	// true /shop.v1.ShopService/ListItems "ada" [shop:read]
+	// false /shop.v1.ShopService/ListItems "" []
+}
+
 // A call keeps the configuration that let it in. Calls that begin after
 // Reconfigure use the new one.
 func ExampleAuthorizer_Reconfigure() {

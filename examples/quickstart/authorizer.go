@@ -27,8 +27,18 @@ func newAuthorizer(origin, mcpURL, issuer string, logger *slog.Logger) (*drawbri
 	}
 	return drawbridge.New(drawbridge.Config{
 		Resources: []drawbridge.Resource{
-			{Identifier: origin, AuthorizationServers: []string{issuer}, Name: "Quickstart RPC services"},
-			{Identifier: mcpURL, AuthorizationServers: []string{issuer}, Name: "Quickstart MCP server"},
+			{
+				Identifier:           origin,
+				Services:             []string{inventoryService, billingService},
+				AuthorizationServers: []string{issuer},
+				Name:                 "Quickstart RPC services",
+			},
+			{
+				Identifier:           mcpURL,
+				Services:             []string{mcpService, inventoryService, billingService}, // the last two behind its tools
+				AuthorizationServers: []string{issuer},
+				Name:                 "Quickstart MCP server",
+			},
 		},
 		Policy:   rules(),
 		Verifier: jwt,

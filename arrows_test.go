@@ -81,7 +81,9 @@ var arrows = map[string]node{
 		},
 		without: allTrees,
 	},
-	"internal/exchange": {floor: 4, imports: []string{".", "challenge", "internal/rpc"}, without: allTrees},
+	"internal/exchange": {floor: 4, imports: []string{".", "challenge", "internal/drain", "internal/rpc"}, without: allTrees},
+	// What watches it.
+	"otel": {floor: 4, imports: []string{".", "challenge", "fault"}, without: allTrees},
 	// What carries it over RPC and HTTP.
 	"interceptor": {
 		floor:   5,
@@ -90,7 +92,7 @@ var arrows = map[string]node{
 	},
 	"httpbridge": {
 		floor:   5,
-		imports: []string{".", "challenge", "fault", "internal/exchange", "internal/resource", "internal/rpc", "internal/uri"},
+		imports: []string{".", "challenge", "fault", "internal/drain", "internal/exchange", "internal/resource", "internal/rpc", "internal/uri"},
 		without: allTrees,
 	},
 	"internal/rpctest": {
@@ -100,7 +102,7 @@ var arrows = map[string]node{
 	},
 	"interceptor/connectauth": {
 		floor:   6,
-		imports: []string{".", "challenge", "interceptor", "internal/exchange", "internal/rpc"},
+		imports: []string{".", "challenge", "interceptor", "internal/drain", "internal/exchange", "internal/rpc"},
 		without: []string{grpcGo, oidc, jose, mcpSDK},
 	},
 	"interceptor/grpcauth": {

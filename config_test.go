@@ -104,6 +104,7 @@ func TestConfigFaults(t *testing.T) {
 	}{
 		{"no verifier", func(c *drawbridge.Config) { c.Verifier = nil }, "Verifier: is required"},
 		{"RPC-6 a verifier that is a nil function", func(c *drawbridge.Config) { c.Verifier = verify(nil) }, `Verifier: is required`},
+		{"RPC-6 a verifier that is a nil pointer and names issuers", func(c *drawbridge.Config) { c.Verifier = (*acceptor)(nil) }, `Verifier: is required`},
 		{"an observer that is nil", func(c *drawbridge.Config) { c.Observers = []drawbridge.Observer{new(watcher), nil} }, `Observers[1]: is nil`},
 		{"SEED-6 a field that proxies do not set", func(c *drawbridge.Config) { c.ForwardedField = "X-Real-IP" }, `ForwardedField: "X-Real-IP" is neither X-Forwarded-Host nor Forwarded`},
 		{"R9449-7.2 a binding without a method", func(c *drawbridge.Config) { c.Bindings = map[string]token.Binding{"": new(proof)} }, "Bindings: has an entry without a confirmation method"},

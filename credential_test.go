@@ -27,6 +27,7 @@ func TestCredential(t *testing.T) {
 		{"R6750-3.1.a an empty field", []string{""}, false, challenge.ReasonNoCredentials, 0},
 		{"R6750-3.1.a Basic", []string{"Basic dDp3"}, false, challenge.ReasonNoCredentials, 0},
 		{"R6750-3.1.a DPoP", []string{"DPoP t-writer"}, false, challenge.ReasonNoCredentials, 0},
+		{"R6750-3.1.a a scheme as long as Bearer", []string{"Digest t-writer"}, false, challenge.ReasonNoCredentials, 0},
 		{"R6750-3.1.a a token without a scheme", []string{"t-writer"}, false, challenge.ReasonNoCredentials, 0},
 		{"R6750-3.1.a a scheme that begins with Bearer", []string{"BearerX t-writer"}, false, challenge.ReasonNoCredentials, 0},
 		{"R6750-3.1.a Bearer and a tab", []string{"Bearer\tt-writer"}, false, challenge.ReasonNoCredentials, 0},

@@ -38,6 +38,7 @@ type answer struct {
 	message   string                  // of a call that was let in
 	code      codes.Code              // of a call that was denied
 	challenge *drawbridgev1.Challenge // the status detail
+	info      *errdetails.ErrorInfo   // that beside it
 	retry     bool                    // the status says when to try again
 	header    string                  // WWW-Authenticate
 	http      int                     // status
@@ -111,10 +112,14 @@ func newServers(t *testing.T, issuer *authtest.Issuer) *servers {
 
 // connectStatus is real for unary calls; streams are 200 by protocol.
 func connectStatus(method string, reason challenge.Reason) int {
-	if method == rpctest.Unary {
+	switch {
+	case method != rpctest.Unary:
+		return http.StatusOK
+	case reason == challenge.ReasonNotFound:
+		return http.StatusNotImplemented // connect-go's own for unimplemented (RPC-8)
+	default:
 		return reason.HTTPStatus()
 	}
-	return http.StatusOK
 }
 
 // plainHandler does not authorize: it calls the backend with the credentials of
@@ -154,7 +159,7 @@ func callConnect(url string, options ...connect.ClientOption) func(*testing.T, s
 			t.Fatalf("%v is not an error of Connect", err)
 		}
 		got.code = codes.Code(refused.Code())
-		got.header = refused.Meta().Get("Www-Authenticate")
+		got.header = strings.Join(refused.Meta().Values("Www-Authenticate"), "; ") // once (RPC-3)
 		for _, detail := range refused.Details() {
 			value, err := detail.Value()
 			if err != nil {
@@ -176,9 +181,7 @@ func callGRPC(conn *grpc.ClientConn) func(*testing.T, string, string, []string) 
 		var header metadata.MD
 		message, err := rpctest.CallGRPC(ctx, conn, service, method, grpc.Header(&header))
 		got := answer{message: message, code: status.Code(err)}
-		if values := header.Get("www-authenticate"); len(values) == 1 {
-			got.header = values[0]
-		}
+		got.header = strings.Join(header.Get("www-authenticate"), "; ")
 		for _, detail := range status.Convert(err).Details() {
 			got.note(t, detail)
 		}
@@ -227,13 +230,15 @@ func (a *answer) note(t *testing.T, detail any) {
 			t.Error("RPC-3: a second Challenge")
 		}
 		a.challenge = detail
+	case *errdetails.ErrorInfo:
+		a.info = detail
 	case *errdetails.RetryInfo:
 		a.retry = detail.GetRetryDelay().AsDuration() > 0
 	}
 }
 
 // TestEveryProtocol: every protocol, every kind of stream, every reason (RPC-1,
-// RPC-2, RPC-3, RPC-4, RPC-6).
+// RPC-2, RPC-3, RPC-4, RPC-6, RPC-8, RPC-11).
 func TestEveryProtocol(t *testing.T) {
 	t.Parallel()
 	issuer, other := authtest.NewIssuer(t), authtest.NewIssuer(t)
@@ -335,13 +340,28 @@ func check(t *testing.T, over transport, method, service string, reason challeng
 		if !proto.Equal(got.challenge, detail) {
 			t.Errorf("RPC-3: detail\n got %v\nwant %v", got.challenge, detail)
 		}
-		got.challenge = nil
+		if want := infoOf(detail, reason); !proto.Equal(got.info, want) {
+			t.Errorf("RPC-11: got %v, want %v", got.info, want)
+		}
+		got.challenge, got.info = nil, nil
 	} else {
 		want.body = body
 	}
 	if got != want {
 		t.Errorf("denial\n got %+v\nwant %+v", got, want)
 	}
+}
+
+// infoOf returns the ErrorInfo that repeats a challenge.
+func infoOf(detail *drawbridgev1.Challenge, reason challenge.Reason) *errdetails.ErrorInfo {
+	info := &errdetails.ErrorInfo{
+		Reason: strings.ToUpper(reason.String()), Domain: "drawbridge.v1",
+		Metadata: map[string]string{"service": detail.GetRealm(), "resource_metadata": detail.GetResourceMetadata()},
+	}
+	if scopes := detail.GetScopes(); len(scopes) > 0 {
+		info.Metadata["scopes"] = strings.Join(scopes, " ")
+	}
+	return info
 }
 
 // promised returns detail, header and body of a denial, with every sentence

@@ -10,6 +10,7 @@ import (
 
 	"github.com/drawbridge-rpc/drawbridge/challenge"
 	"github.com/drawbridge-rpc/drawbridge/internal/panicked"
+	"github.com/drawbridge-rpc/drawbridge/policy"
 	"github.com/drawbridge-rpc/drawbridge/token"
 )
 
@@ -37,8 +38,10 @@ type Decision struct {
 	Sentence string
 
 	// Procedure is the RPC, "/pkg.Service/Method". It is empty for a plain HTTP
-	// request. The caller may have made it up, unless there is a Service.
+	// request. HasMethod reports whether the policy or a descriptor names the very
+	// method; otherwise the caller may have made it up.
 	Procedure string
+	HasMethod bool
 	// Service is the service whose rule decided. It is empty if no rule did.
 	Service string
 	// Method and Path are those of the request, the path decoded.
@@ -82,7 +85,7 @@ func (s *state) observe(ctx context.Context, req *Request, r *record) {
 	if len(s.observers) == 0 {
 		return
 	}
-	decision := r.decision(ctx, req)
+	decision := r.decision(ctx, s.table, req)
 	if !r.start.IsZero() {
 		decision.Duration = time.Since(r.start)
 	}
@@ -105,10 +108,11 @@ func (s *state) notify(ctx context.Context, observer Observer, decision Decision
 	observer.ObserveDecision(ctx, decision)
 }
 
-func (r *record) decision(ctx context.Context, req *Request) Decision {
+func (r *record) decision(ctx context.Context, table *policy.Table, req *Request) Decision {
 	d := Decision{
 		Allowed:   r.denial == nil,
 		Procedure: req.Procedure,
+		HasMethod: table.HasMethod(req.Procedure),
 		Method:    req.Method,
 		Path:      req.path(),
 		Peer:      req.peer(ctx),

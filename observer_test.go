@@ -59,7 +59,7 @@ func TestObserver(t *testing.T) {
 	}
 	writer, reader := known("writer", rpctest.ScopeWrite), known("reader", rpctest.ScopeRead)
 	with := func(d drawbridge.Decision, change func(*drawbridge.Decision)) drawbridge.Decision {
-		d.Procedure, d.Path, d.Peer = guarded, guarded, "192.0.2.1:1"
+		d.Procedure, d.Path, d.Peer, d.HasMethod = guarded, guarded, "192.0.2.1:1", true
 		d.Service, d.Resource, d.RequiredScopes = rpctest.GuardedService, base, write
 		change(&d)
 		return d
@@ -72,7 +72,7 @@ func TestObserver(t *testing.T) {
 	}{
 		{"let in", sent{Procedure: guarded, Authorization: bearer("t-writer")}, with(writer, func(d *drawbridge.Decision) { d.Allowed = true }), ""},
 		{"plain HTTP", sent{Service: rpctest.GuardedService, Path: "/x", Method: "GET", Authorization: bearer("t-writer")}, with(writer, func(d *drawbridge.Decision) {
-			d.Allowed, d.Procedure, d.Path, d.Method = true, "", "/x", "GET"
+			d.Allowed, d.Procedure, d.Path, d.Method, d.HasMethod = true, "", "/x", "GET", false
 		}), ""},
 		{"public", sent{Procedure: public, Authorization: bearer("t-writer")}, with(drawbridge.Decision{}, func(d *drawbridge.Decision) {
 			d.Allowed, d.Procedure, d.Path, d.Service, d.Resource, d.RequiredScopes = true, public, public, rpctest.PublicService, "", nil
@@ -87,7 +87,7 @@ func TestObserver(t *testing.T) {
 			d.Reason = challenge.ReasonInsufficientScope
 		}), ""},
 		{"no rule", sent{Procedure: nowhere, Authorization: bearer("t-writer")}, with(writer, func(d *drawbridge.Decision) {
-			d.Reason, d.Procedure, d.Path = challenge.ReasonNotFound, nowhere, nowhere
+			d.Reason, d.Procedure, d.Path, d.HasMethod = challenge.ReasonNotFound, nowhere, nowhere, false
 			d.Service, d.Resource, d.RequiredScopes = "", "", nil
 		}), "no rule for this procedure"},
 	} {
@@ -99,7 +99,7 @@ func TestObserver(t *testing.T) {
 			if got.Allowed != (err == nil) {
 				t.Errorf("allowed: %t, error: %v", got.Allowed, err)
 			}
-			if got.Start.Before(before) || got.Duration < 0 || got.Duration > time.Since(before) {
+			if got.Start.Before(before) || got.Duration <= 0 || got.Duration > time.Since(before) {
 				t.Errorf("start %v, duration %v", got.Start, got.Duration)
 			}
 			cause, sentence := "", ""
@@ -173,9 +173,18 @@ func TestObserverOfCaller(t *testing.T) {
 	if got := seen.take(t); got.Reason != challenge.ReasonInternal || got.Procedure != guarded {
 		t.Errorf("Check without a caller: observed %+v", got)
 	}
-	none := (*drawbridge.Caller)(nil).Assess(t.Context(), guarded)
-	if none == nil || none.Reason != challenge.ReasonInternal {
-		t.Errorf("Assess without a caller: got %v", none)
+	for name, caller := range map[string]*drawbridge.Caller{"no": nil, "a zero": new(drawbridge.Caller)} {
+		if denial := caller.Assess(t.Context(), guarded); denial == nil || denial.Reason != challenge.ReasonInternal {
+			t.Errorf("Assess with %s caller: got %v", name, denial)
+		}
+	}
+	anonymous := a.Adapter().Caller(enter(t.Context(), t, a, sent{Procedure: public}))
+	seen.take(t)
+	if denial := anonymous.Assess(t.Context(), public); denial != nil {
+		t.Errorf("Assess of a public procedure without a token: got %v", denial)
+	}
+	if denial := anonymous.Assess(t.Context(), guarded); denial == nil || denial.Reason != challenge.ReasonNoCredentials {
+		t.Errorf("Assess without a token: got %v", denial)
 	}
 }
 
@@ -245,6 +254,8 @@ func TestObserverSpan(t *testing.T) {
 		{"more than version 0 has", t.Context(), []string{"00-" + traceID + "-" + spanID + "-01-more"}, ""},
 		{"a version that is none", t.Context(), []string{"ff-" + traceID + "-" + spanID + "-01"}, ""},
 		{"too few parts", t.Context(), []string{"00-" + traceID}, ""},
+		{"too few parts of a later version", t.Context(), []string{"cc-" + traceID}, ""},
+		{"a version of one digit", t.Context(), []string{"c-" + traceID + "-" + spanID + "-01"}, ""},
 		{"endless", t.Context(), []string{"cc-" + traceID + "-" + spanID + "-01-" + strings.Repeat("-", 1<<20)}, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -170,10 +170,27 @@ func TestAccepted(t *testing.T) {
 				}
 				return
 			}
-			if len(faults) != 1 || !strings.HasSuffix(faults[0].Place, tt.want[0]) || faults[0].Value != tt.want[1] || !strings.Contains(faults[0].Reason, tt.want[2]) {
+			if len(faults) != 1 || !strings.HasSuffix(faults[0].Place, tt.want[0]) || faults[0].Value != tt.want[1] || !strings.Contains(faults[0].Reason, tt.want[2]) || strings.Contains(faults[0].Reason, "slash") != strings.Contains(tt.name, "slash") {
 				t.Errorf("got %v, want %q", faults, tt.want)
 			}
 		})
+	}
+}
+
+// TestUncoveredWithoutTransport: the cause of a denial needs no transport.
+func TestUncoveredWithoutTransport(t *testing.T) {
+	t.Parallel()
+	var log journal
+	a := newAuthorizer(t, logTo(&log), func(cfg *drawbridge.Config) { cfg.Resources = resources(base, "https://other.example.com") })
+	_, err := a.Authorize(t.Context(), drawbridge.Request{Procedure: guarded})
+	denialOf(t, err, challenge.ReasonNoCredentials)
+	if entry := log.take(t); entry["reason"] != "no_credentials" {
+		t.Errorf("logged %v", entry)
+	}
+	// An ambiguous path without a rule names the service that was asked for.
+	_, err = authorize(t.Context(), a, sent{Service: rpctest.NowhereService, Path: "/a/../b", Host: "api.example.com"})
+	if got := denialOf(t, err, challenge.ReasonInvalidRequest).Challenge; got.Realm != rpctest.NowhereService || got.ErrorDescription != challenge.AmbiguousPath {
+		t.Errorf("got %+v", got)
 	}
 }
 

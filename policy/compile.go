@@ -74,21 +74,24 @@ func (c *compiler) service(name string, service Service) {
 	}
 	descriptor := c.describe(where, name, service.NoDescriptor)
 	c.table.described[name] = descriptor != nil
-	if requirement := c.rule(where+".Rule", name, service.Rule); requirement != nil {
-		c.table.services[name] = requirement
-		c.spread(name, requirement, descriptor)
-	}
+	c.spread(name, c.rule(where+".Rule", name, service.Rule), descriptor)
 	for _, method := range sortedKeys(service.Methods) {
 		c.method(where, name, method, service.Methods[method], descriptor)
 	}
 }
 
-// spread enters the rule of a service for each of its methods, so that the lookup
-// of a method takes one step without parsing, and a misspelled method has no
-// rule. Without a descriptor, the rule applies to every well-formed method.
+// spread enters the rule of a service, nil for the zero Rule, for each of its
+// methods, so that the lookup of a method takes one step without parsing, and a
+// misspelled method has no rule. Without a descriptor, the rule applies to every
+// well-formed method.
 func (c *compiler) spread(service string, requirement *Requirement, descriptor protoreflect.ServiceDescriptor) {
+	if requirement != nil {
+		c.table.services[service] = requirement
+	}
 	if descriptor == nil {
-		c.table.open[service] = requirement
+		if requirement != nil {
+			c.table.open[service] = requirement
+		}
 		return
 	}
 	for i := range descriptor.Methods().Len() {
@@ -114,7 +117,8 @@ func (c *compiler) describe(where, name string, noDescriptor bool) protoreflect.
 	if err != nil {
 		if !noDescriptor {
 			c.faults.Add(where, name, "is not the name of a service whose descriptor is linked into this program",
-				"import its generated package, or set NoDescriptor for a plain HTTP handler or a service that is served elsewhere")
+				"import its generated package, or set NoDescriptor if the program has none, as of a plain HTTP handler, "+
+					"a service that is served elsewhere, or the handlers of connectrpc.com/grpchealth and connectrpc.com/grpcreflect")
 		}
 		return nil
 	}

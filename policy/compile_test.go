@@ -31,6 +31,12 @@ func TestCompileFaults(t *testing.T) {
 		{"service name would end a header", service("a\r\nb", policy.Service{Rule: scopes("a")}), `policy: Services["a\r\nb"]: "a\r\nb" is not a protobuf service name`},
 		{"service without rules", service("a.v1.A", policy.Service{NoDescriptor: true}), inA + ": has neither a rule nor methods; remove it to deny every call"},
 		{"service without a descriptor", service("a.v1.A", policy.Service{Rule: scopes("a")}), inA + `: "a.v1.A" is not the name of a service whose descriptor is linked into this program; import its generated package, or set NoDescriptor`},
+		{
+			"health of connectrpc.com/grpchealth", service("grpc.health.v1.Health", policy.Service{Rule: policy.Rule{Public: true}}),
+			`policy: Services["grpc.health.v1.Health"]: "grpc.health.v1.Health" is not the name of a service whose descriptor is linked into this program; ` +
+				"import its generated package, or set NoDescriptor if the program has none, as of a plain HTTP handler, " +
+				"a service that is served elsewhere, or the handlers of connectrpc.com/grpchealth and connectrpc.com/grpcreflect",
+		},
 		{"service in the wrong case", service(strings.ToLower(described), policy.Service{Rule: scopes("a")}), `policy: Services["policy.test.v1.described"]: "policy.test.v1.described" is not the name of a service`},
 		{"message for a service", service("google.protobuf.StringValue", policy.Service{Rule: scopes("a")}), `policy: Services["google.protobuf.StringValue"]: "google.protobuf.StringValue" is a protobuf`},
 		{"message for a service with NoDescriptor", service("google.protobuf.StringValue", policy.Service{Rule: scopes("a"), NoDescriptor: true}), `policy: Services["google.protobuf.StringValue"]: "google.protobuf.StringValue" is a protobuf`},
@@ -144,6 +150,21 @@ func TestFault(t *testing.T) {
 	} {
 		if got := values["policy: "+place]; got != want {
 			t.Errorf("%s: got the values %q, want %q", place, got, want)
+		}
+	}
+}
+
+// TestServiceThatIsNotThere: a public rule for a service that the program does not
+// have is legal (RPC-8).
+func TestServiceThatIsNotThere(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{
+		"grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection",
+		"xds.service.orca.v3.OpenRcaService",
+	} {
+		table := compile(t, policy.Policy{Services: map[string]policy.Service{name: {Rule: policy.Rule{Public: true}, NoDescriptor: true}}})
+		if requirement := table.Lookup("/" + name + "/Anything"); requirement == nil || !requirement.Public() {
+			t.Errorf("RPC-8: %s is not public", name)
 		}
 	}
 }

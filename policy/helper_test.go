@@ -63,6 +63,9 @@ func compile(tb testing.TB, p policy.Policy) *policy.Table {
 	return table
 }
 
+// allScopes returns the scopes of all services of a table.
+func allScopes(table *policy.Table) []string { return table.ScopesOf(table.HasService) }
+
 // faultsOf returns the text of each fault that Compile finds.
 func faultsOf(tb testing.TB, p policy.Policy) []string {
 	tb.Helper()

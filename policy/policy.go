@@ -21,6 +21,15 @@ type Policy struct {
 }
 
 // Service holds the rules of one service.
+//
+// The server may lack the service: a call that its rules let in then ends with the
+// status unimplemented, which under a public rule every caller gets. A server wants
+// public rules for services that clients try before their calls, without a token:
+// grpc.health.v1.Health (client-side health checking of gRPC),
+// xds.service.orca.v3.OpenRcaService (ORCA load reports), and
+// grpc.reflection.v1.ServerReflection with its predecessor
+// grpc.reflection.v1alpha.ServerReflection. Where one of them is missing, clients
+// go on after unimplemented, and take unauthenticated for a failure.
 type Service struct {
 	// Rule applies to every method that Methods does not name. The zero Rule
 	// denies them.
@@ -29,9 +38,11 @@ type Service struct {
 	// method, such as "AdjustStock".
 	Methods map[string]Rule
 	// NoDescriptor declares that no protobuf descriptor of this service is linked
-	// into the program, because it is a plain HTTP handler or is served
-	// elsewhere. Otherwise a service without a descriptor is an error: its name
-	// may be misspelled, and its rule would never apply.
+	// into the program, because it is a plain HTTP handler, is served elsewhere, or
+	// has a handler of connectrpc.com/grpchealth or connectrpc.com/grpcreflect, which
+	// keep their descriptors under other names. Otherwise a service without a
+	// descriptor is an error: its name may be misspelled, and its rule would never
+	// apply.
 	NoDescriptor bool
 }
 
@@ -39,7 +50,8 @@ type Service struct {
 // Authenticated, or the lists of scopes is set. The zero Rule denies every
 // caller.
 type Rule struct {
-	// Public allows every caller. A token that is sent nevertheless is ignored.
+	// Public allows every caller. A token that is sent nevertheless is ignored. The
+	// server may lack the service, see [Service].
 	Public bool
 	// Authenticated requires a valid token and no scope.
 	Authenticated bool

@@ -157,10 +157,10 @@ func TestMutation(t *testing.T) {
 	if table.LookupService("b.v1.B") != nil {
 		t.Error("a service was added to the table")
 	}
-	got := table.Scopes()
+	got := allScopes(table)
 	got[0] = "x"
-	if got := table.Scopes(); !slices.Equal(got, []string{"a", "b", "c"}) {
-		t.Errorf("Scopes: got %q", got)
+	if got := allScopes(table); !slices.Equal(got, []string{"a", "b", "c"}) {
+		t.Errorf("ScopesOf: got %q", got)
 	}
 }
 

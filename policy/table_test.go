@@ -21,8 +21,14 @@ func TestZeroPolicy(t *testing.T) {
 	if table.LookupService("") != nil || table.LookupService("a.v1.A") != nil {
 		t.Error("RPC-6: a service has a rule")
 	}
-	if got := table.Scopes(); len(got) != 0 {
-		t.Errorf("Scopes: got %q", got)
+	if got := table.ScopesOf(func(string) bool { return true }); len(got) != 0 {
+		t.Errorf("ScopesOf: got %q", got)
+	}
+	for service := range table.Services() {
+		t.Errorf("Services: got %q", service)
+	}
+	if table.HasService(described) || table.IsDescribed(described) || table.HasMethod("/"+described+"/Get") {
+		t.Error("it knows a service that the policy does not name")
 	}
 	for requirement := range table.Requirements() {
 		t.Errorf("Requirements: got %+v", requirement)
@@ -135,17 +141,85 @@ func TestRequirements(t *testing.T) {
 	}
 }
 
-// TestHasService: a service that is named is known, even if all its rules deny.
-func TestHasService(t *testing.T) {
+// TestServices: a service that is named is known, even if all its rules deny, and
+// the names come sorted.
+func TestServices(t *testing.T) {
 	t.Parallel()
 	table := compile(t, policy.Policy{Services: map[string]policy.Service{
-		"a.v1.A": {NoDescriptor: true, Rule: policy.Rule{Public: true}},
-		"b.v1.B": {NoDescriptor: true, Methods: map[string]policy.Rule{"Locked": {}}},
+		described: {Methods: map[string]policy.Rule{"Get": {}}},
+		"b.v1.B":  {NoDescriptor: true, Methods: map[string]policy.Rule{"Locked": {}}},
+		"a.v1.A":  {NoDescriptor: true, Rule: policy.Rule{Public: true}},
 	}})
-	for service, want := range map[string]bool{"a.v1.A": true, "b.v1.B": true, "c.v1.C": false, "": false, "/a.v1.A": false} {
-		if got := table.HasService(service); got != want {
-			t.Errorf("%q: got %t, want %t", service, got, want)
+	if got, want := slices.Collect(table.Services()), []string{"a.v1.A", "b.v1.B", described}; !slices.Equal(got, want) {
+		t.Errorf("Services: got %q, want %q", got, want)
+	}
+	for range table.Services() {
+		break // The iteration may end early.
+	}
+	for _, tt := range []struct {
+		service                 string
+		hasService, isDescribed bool
+	}{
+		{"a.v1.A", true, false},
+		{"b.v1.B", true, false},
+		{described, true, true},
+		{"c.v1.C", false, false},
+		{"google.protobuf.StringValue", false, false},
+		{"", false, false},
+		{"/a.v1.A", false, false},
+	} {
+		if got := table.HasService(tt.service); got != tt.hasService {
+			t.Errorf("HasService(%q): got %t", tt.service, got)
 		}
+		if got := table.IsDescribed(tt.service); got != tt.isDescribed {
+			t.Errorf("IsDescribed(%q): got %t", tt.service, got)
+		}
+	}
+}
+
+// TestHasMethod: a method is known if the policy or a descriptor names it,
+// whatever its rule. A rule without a descriptor, which applies to misspelled
+// methods too, makes none known.
+func TestHasMethod(t *testing.T) {
+	t.Parallel()
+	public := policy.Rule{Public: true}
+	methods := map[string]policy.Rule{"Get": public, "Locked": {}}
+	for _, tt := range []struct {
+		name    string
+		service string
+		rules   policy.Service
+		known   []string
+		unknown []string
+	}{
+		{
+			"no descriptor", elsewhere, policy.Service{NoDescriptor: true, Rule: public, Methods: methods},
+			[]string{"Get", "Locked"}, []string{"Gett", "get", "", "Get/"},
+		},
+		{"descriptor with a rule", described, policy.Service{Rule: public}, []string{"Get", "Put", "Watch"}, []string{"Gett", ""}},
+		{
+			"descriptor with the rules of some methods", described, policy.Service{Methods: map[string]policy.Rule{"Get": public, "Put": {}}},
+			[]string{"Get", "Put", "Watch"}, []string{"Gett", ""},
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			table := compile(t, policy.Policy{Services: map[string]policy.Service{tt.service: tt.rules}})
+			for _, method := range tt.known {
+				if !table.HasMethod("/" + tt.service + "/" + method) {
+					t.Errorf("%q is unknown", method)
+				}
+			}
+			for _, method := range tt.unknown {
+				if table.HasMethod("/" + tt.service + "/" + method) {
+					t.Errorf("%q is known", method)
+				}
+			}
+			for _, procedure := range []string{"", tt.service + "/Get", "/" + tt.service, "/x" + tt.service + "/Get"} {
+				if table.HasMethod(procedure) {
+					t.Errorf("%q is known", procedure)
+				}
+			}
+		})
 	}
 }
 
@@ -169,20 +243,42 @@ func TestManyServices(t *testing.T) {
 	}
 }
 
-// TestScopes: scopes_supported is derived from the rules (MCP-6, R9728-2.b).
-func TestScopes(t *testing.T) {
+// TestScopesOf: scopes_supported is derived from the rules of the services of a
+// resource (MCP-6, R9728-2.b, R9728-2.d).
+func TestScopesOf(t *testing.T) {
 	t.Parallel()
-	p := policy.Policy{
+	table := compile(t, policy.Policy{
 		Services: map[string]policy.Service{
 			"b.v1.B": {Rule: policy.Rule{Scopes: []string{"z", "b"}}, NoDescriptor: true},
 			"a.v1.A": {Rule: policy.Rule{AnyScopes: []string{"b", "y"}}, NoDescriptor: true, Methods: map[string]policy.Rule{
 				"Get": {Scopes: []string{"a"}, AnyScopes: []string{"z"}}, "Put": {Authenticated: true}, "Pub": {Public: true}, "Locked": {},
 			}},
+			"c.v1.C":  {Rule: policy.Rule{Authenticated: true}, NoDescriptor: true},
+			described: {Rule: policy.Rule{Scopes: []string{"d"}}, Methods: map[string]policy.Rule{"Put": {Scopes: []string{"e"}}}},
 		},
 		Implies: map[string][]string{"admin": {"a", "unused"}},
-	}
-	if got, want := compile(t, p).Scopes(), []string{"a", "b", "y", "z"}; !slices.Equal(got, want) {
-		t.Errorf("got %q, want %q", got, want)
+	})
+	for _, tt := range []struct {
+		name     string
+		services []string
+		want     []string
+	}{
+		{"R9728-2.d all of them", []string{"a.v1.A", "b.v1.B", "c.v1.C", described}, []string{"a", "b", "d", "e", "y", "z"}},
+		{"R9728-2.d one", []string{"a.v1.A"}, []string{"a", "b", "y", "z"}},
+		{"R9728-2.d another", []string{"b.v1.B"}, []string{"b", "z"}},
+		{"R9728-2.d with a descriptor", []string{described}, []string{"d", "e"}},
+		{"R9728-2.d two, each scope once", []string{"b.v1.B", "a.v1.A"}, []string{"a", "b", "y", "z"}},
+		{"R9728-2.b without scopes", []string{"c.v1.C"}, nil},
+		{"R9728-2.b unknown", []string{"d.v1.D"}, nil},
+		{"R9728-2.b none", nil, nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			got := table.ScopesOf(func(name string) bool { return slices.Contains(tt.services, name) })
+			if !slices.Equal(got, tt.want) {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
 	}
 }
 

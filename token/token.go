@@ -38,6 +38,8 @@ const MaxLength = 16 << 10
 //
 // The returned Info may be shared between calls. The Authorizer does not change
 // it, and hands out copies.
+//
+// A Verifier should also be an [IssuerAcceptor].
 type Verifier interface {
 	VerifyToken(ctx context.Context, raw string) (*Info, error)
 }

@@ -140,31 +140,23 @@ func BenchmarkJOSE(b *testing.B) {
 	}
 }
 
+// BenchmarkRefuse has the tokens of TestRefusalTakesLittleMemory, and two that
+// cost a signature check.
 func BenchmarkRefuse(b *testing.B) {
-	issuer, foreign := authtest.NewIssuer(b, "RS256"), authtest.NewIssuer(b, "RS256")
-	v, err := verifier.NewJWT(verifier.JWTConfig{Issuer: issuer.URL})
-	if err != nil {
-		b.Fatal(err)
-	}
-	good := benchmarkToken(b, issuer, time.Hour)
-	ctx := b.Context()
-	if _, err := v.VerifyToken(ctx, good); err != nil {
-		b.Fatal(err)
-	}
-	for _, row := range []struct{ name, raw string }{
-		{"opaque", strings.Repeat("garbage-", 80)},
-		{"garbage", strings.Repeat("garbage-", 10) + "." + strings.Repeat("garbage-", 40) + "." + strings.Repeat("garbage-", 43)},
-		{"expired", benchmarkToken(b, issuer, -time.Hour)},
-		{"foreign", benchmarkToken(b, foreign, time.Hour)},
-		{"none", issuer.Mint(authtest.Token{Audience: []string{api}, Header: map[string]any{"alg": "none"}})},
-		{"typ", issuer.Mint(authtest.Token{Audience: []string{api}, Header: map[string]any{"typ": "JWT"}})},
-		{"tampered", authtest.Tamper(good)},
-		{"deep", issuer.Sign(`{"alg":"RS256"}`, strings.Repeat("[", 12000))},
-	} {
+	f := newFixture(b, verifier.JWTConfig{}, "RS256")
+	good := f.mint()
+	f.accepts(b, good)
+	rows := append(usualRefusals(b, f), hostileRefusals(f)...)
+	rows = append(rows,
+		refusal{"tampered", authtest.Tamper(good), 0},
+		refusal{"forged16K", f.mint(forged, claim("x", strings.Repeat("x", 11<<10))), 0},
+	)
+	for _, row := range rows {
 		b.Run(row.name, func(b *testing.B) {
+			ctx := b.Context()
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := v.VerifyToken(ctx, row.raw); err == nil {
+				if _, err := f.verifier.VerifyToken(ctx, row.raw); err == nil {
 					b.Fatal("accepted")
 				}
 			}

@@ -12,8 +12,8 @@ import (
 
 const (
 	// maxCachedToken keeps a single token from taking far more memory than
-	// others. It also bounds the claims, which take up to ten times their
-	// length in the token if they are many small values.
+	// others. It also bounds the claims, which take many times their length in
+	// the token if they are small objects.
 	maxCachedToken = 4 << 10
 	// hashedTail is the number of bytes at the end of a token that are hashed.
 	// They belong to the signature, which differs in every token.
@@ -84,6 +84,14 @@ func (c *cache) put(raw string, e *entry) {
 	}
 	// The token may be a part of a much longer string, such as a header block.
 	c.insert(c.hash(raw), strings.Clone(raw), *e)
+}
+
+// entries returns the number of entries in both generations. One that was used
+// again after its generation became the old one counts twice.
+func (c *cache) entries() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.young.Load().size + c.old.Load().size
 }
 
 func (c *cache) hash(raw string) uint64 {

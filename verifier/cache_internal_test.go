@@ -94,6 +94,18 @@ func TestCacheOfTokensWithOneEnd(t *testing.T) {
 	}
 }
 
+// TestCacheTakesShortTokens proves the length up to which tokens are remembered.
+func TestCacheTakesShortTokens(t *testing.T) {
+	c := newCache(100)
+	for length, want := range map[int]bool{maxCachedToken: true, maxCachedToken + 1: false} {
+		raw := strings.Repeat("x", length)
+		c.put(raw, factsOf(raw))
+		if got := c.get(raw) != nil; got != want {
+			t.Errorf("%d bytes: remembered is %v", length, got)
+		}
+	}
+}
+
 // TestCacheGrows proves that the table grows with the entries and loses none.
 func TestCacheGrows(t *testing.T) {
 	const size = 1000

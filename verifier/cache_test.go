@@ -16,12 +16,12 @@ func TestCacheIsBounded(t *testing.T) {
 	inAllCalls(8, func(int) {
 		for range 20 {
 			f.accepts(t, f.mint())
-			if n := f.verifier.Cached(); n > size {
+			if n := f.verifier.Stats().CacheEntries; n > size {
 				t.Errorf("%d tokens are remembered, want at most %d", n, size)
 			}
 		}
 	})
-	if n := f.verifier.Cached(); n < size/2 {
+	if n := f.verifier.Stats().CacheEntries; n < size/2 {
 		t.Errorf("only %d tokens are remembered", n)
 	}
 }
@@ -43,11 +43,26 @@ func TestCacheKeepsWhatIsUsed(t *testing.T) {
 	}
 }
 
+// TestCacheForgetsTheOldest proves that a full cache goes on to take new tokens.
+func TestCacheForgetsTheOldest(t *testing.T) {
+	f := newFixture(t, verifier.JWTConfig{CacheSize: 10})
+	for i := range 30 {
+		raw := f.mint()
+		first, err := f.verify(t, raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if again, _ := f.verify(t, raw); again != first {
+			t.Fatalf("token %d was verified again", i)
+		}
+	}
+}
+
 func TestCacheHoldsEachTokenOnce(t *testing.T) {
 	f := newFixture(t, verifier.JWTConfig{})
 	raw := f.mint()
 	inAllCalls(8, func(int) { f.accepts(t, raw) })
-	if n := f.verifier.Cached(); n != 1 {
+	if n := f.verifier.Stats().CacheEntries; n != 1 {
 		t.Errorf("%d tokens are remembered", n)
 	}
 }
@@ -74,7 +89,7 @@ func TestNotCached(t *testing.T) {
 					f.refuses(t, raw, row.want)
 				}
 			}
-			if n := f.verifier.Cached(); n != 0 {
+			if n := f.verifier.Stats().CacheEntries; n != 0 {
 				t.Errorf("%d tokens are remembered", n)
 			}
 		})

@@ -13,17 +13,17 @@ import (
 
 // foreignClaims are claims that only tokens of other kinds have. If a provider
 // gives all its tokens the same typ, issuer and key, nothing else distinguishes
-// them (RFC 8725 §2.8).
+// them (RFC 8725 §2.8). They are no reason against a token whose typ says that it
+// is an access token (RFC 8725 §3.11, RFC 7519 §4).
 var foreignClaims = []struct{ name, kind string }{
-	{"nonce", "an ID token"},     // OpenID Connect Core §2
 	{"at_hash", "an ID token"},   // OpenID Connect Core §3.1.3.6
 	{"c_hash", "an ID token"},    // OpenID Connect Core §3.3.2.11
 	{"s_hash", "an ID token"},    // FAPI 1.0 Part 2 §5.1
 	{"events", "a logout token"}, // OpenID Connect Back-Channel Logout §2.4
 }
 
-// foreignUses are the lower-case values of claims in which a provider names the
-// kind of a token: typ is Keycloak's, token_use Amazon Cognito's.
+// foreignUses are the lower-case values of claims in which a provider itself
+// names the kind of a token: typ is Keycloak's, token_use Amazon Cognito's.
 var foreignUses = []struct {
 	name string
 	uses []string
@@ -32,30 +32,74 @@ var foreignUses = []struct {
 	{"token_use", []string{"id"}},
 }
 
-// A claimsPolicy states which claims a token must have, and which are kept.
-type claimsPolicy struct {
-	issuer      string
-	leeway      time.Duration
-	scopeClaims []string
-	keep        []string
+// An issuerError says that iss is not the issuer.
+type issuerError struct{ issuer, expected string }
+
+func (e *issuerError) Error() string {
+	switch {
+	case e.issuer == "":
+		return "iss is missing or empty"
+	case e.issuer+"/" == e.expected, e.issuer == e.expected+"/":
+		return fmt.Sprintf("iss is %s, expected %q, which differs by a slash", quote(e.issuer), e.expected)
+	default:
+		return fmt.Sprintf("iss is %s, expected %q", quote(e.issuer), e.expected)
+	}
 }
 
-// check refuses a token that can be refused without its signature, and gathers
-// the facts from its claims. The facts must not be used before the signature
-// has been checked.
-func (p *claimsPolicy) check(claims object, now time.Time) (*token.Info, error) {
+// A claimsPolicy states which claims a token must have, and which are kept.
+type claimsPolicy struct {
+	issuer              string
+	leeway              time.Duration
+	allowMissingSubject bool
+	scopeClaims         []string
+	keep                []string
+}
+
+// scan refuses a token of another issuer, or one that has expired, without
+// decoding its claims. It believes nothing: check judges the claims again, after
+// the signature.
+func (p *claimsPolicy) scan(segment string, now time.Time) error {
+	var buffer [1536]byte
+	data, err := decodeSegment(buffer[:], segment)
+	if err != nil {
+		return err
+	}
+	found := [...]member{{name: "iss"}, {name: "exp"}, {name: "nbf"}, {name: "iat"}}
+	if err := scanObject(data, found[:]); err != nil {
+		return err
+	}
+	if issuer := found[0].in(data); !isStringOf(issuer, p.issuer) {
+		return &issuerError{strings.Trim(string(issuer[:min(len(issuer), 2*maxQuoted)]), `"`), p.issuer}
+	}
+	var period period
+	for i, at := range [...]*date{&period.exp, &period.nbf, &period.iat} {
+		if *at, err = scanDate(found[1+i].name, found[1+i].in(data)); err != nil {
+			return err
+		}
+	}
+	_, err = p.checkPeriod(period, now)
+	return err
+}
+
+// check judges the claims of a token, and gathers the facts from them. typed says
+// that its header names it an access token.
+func (p *claimsPolicy) check(claims object, typed bool, now time.Time) (*token.Info, error) {
 	if err := p.checkIssuer(claims); err != nil {
 		return nil, err
 	}
-	expiry, err := p.checkTime(claims, now)
+	period, err := claims.period()
 	if err != nil {
 		return nil, err
 	}
-	if err := checkKind(claims); err != nil {
+	expiry, err := p.checkPeriod(period, now)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkKind(claims, typed); err != nil {
 		return nil, err
 	}
 	info := &token.Info{Issuer: p.issuer, Expiry: expiry}
-	if info.Subject, err = claims.requiredText("sub"); err != nil {
+	if info.Subject, err = p.subject(claims); err != nil {
 		return nil, err
 	}
 	if info.ClientID, err = clientID(claims); err != nil {
@@ -82,61 +126,82 @@ func (p *claimsPolicy) checkIssuer(claims object) error {
 		return err
 	}
 	if issuer != p.issuer {
-		return fmt.Errorf("iss is %s, expected %q", quote(issuer), p.issuer)
+		return &issuerError{issuer, p.issuer}
 	}
 	return nil
 }
 
-// checkTime returns the instant from which the token is refused. The leeway
+// checkPeriod returns the instant from which the token is refused. The leeway
 // only widens the time in which it is accepted.
-func (p *claimsPolicy) checkTime(claims object, now time.Time) (time.Time, error) {
-	expiry, present, err := claims.instant("exp")
-	if err != nil {
-		return time.Time{}, err
-	}
-	if !present {
+func (p *claimsPolicy) checkPeriod(period period, now time.Time) (time.Time, error) {
+	if !period.exp.present {
 		return time.Time{}, errors.New("exp is missing")
 	}
-	end := expiry.Add(p.leeway)
+	end := period.exp.at.Add(p.leeway)
 	if !now.Before(end) {
-		return time.Time{}, fmt.Errorf("expired at %v", expiry)
+		return time.Time{}, &periodError{"exp", period.exp.at, now, p.leeway}
 	}
-	for _, name := range [...]string{"nbf", "iat"} {
-		start, present, err := claims.instant(name)
-		if err != nil {
-			return time.Time{}, err
-		}
-		if present && now.Add(p.leeway).Before(start) {
-			return time.Time{}, fmt.Errorf("%s is in the future: %v", name, start)
-		}
+	latest := now.Add(p.leeway)
+	if period.nbf.present && latest.Before(period.nbf.at) {
+		return time.Time{}, &periodError{"nbf", period.nbf.at, now, p.leeway}
+	}
+	if period.iat.present && latest.Before(period.iat.at) {
+		return time.Time{}, &periodError{"iat", period.iat.at, now, p.leeway}
 	}
 	return end, nil
 }
 
 // checkKind refuses tokens that are not access tokens.
-func checkKind(claims object) error {
+func checkKind(claims object, typed bool) error {
+	for _, foreign := range foreignUses {
+		if use, ok := claims[foreign.name].(string); ok && slices.Contains(foreign.uses, strings.ToLower(use)) {
+			return fmt.Errorf("the claim %s is %s, so it is not an access token", foreign.name, quote(use))
+		}
+	}
+	if typed {
+		return nil
+	}
 	for _, foreign := range foreignClaims {
 		if claims.has(foreign.name) {
 			return fmt.Errorf("has the claim %s, as %s has", foreign.name, foreign.kind)
 		}
 	}
-	for _, foreign := range foreignUses {
-		if use, ok := claims[foreign.name].(string); ok && slices.Contains(foreign.uses, strings.ToLower(use)) {
-			return fmt.Errorf("the claim %s is %s", foreign.name, quote(use))
-		}
+	// Keycloak until version 24 copies the nonce of an authorization request into
+	// the access token, and names the kind of each token.
+	if claims.has("nonce") && claims["typ"] != "Bearer" {
+		return errors.New("has the claim nonce, as an ID token has, and its claim typ is not Bearer")
 	}
 	return nil
 }
 
-// clientID returns client_id, which RFC 9068 §2.2 requires, or azp, which
-// Keycloak and Entra send instead. No decision depends on it, so both may be
-// absent.
-func clientID(claims object) (string, error) {
-	id, err := claims.text("client_id")
-	if err != nil || id != "" {
-		return id, err
+// subject returns sub. An empty one is refused even where it may be missing.
+func (p *claimsPolicy) subject(claims object) (string, error) {
+	if p.allowMissingSubject && !claims.has("sub") {
+		return "", nil
 	}
-	return claims.text("azp")
+	subject, err := claims.requiredText("sub")
+	if err != nil && !claims.has("sub") {
+		return "", fmt.Errorf("%w: see AllowMissingSubject", err)
+	}
+	return subject, err
+}
+
+// clientID returns client_id, which RFC 9068 §2.2 requires, or the claim that
+// the issuer sends instead: azp (OpenID Connect Core §2; Keycloak, Auth0, Entra
+// v2), cid (Okta), or appid (Entra v1). All of them may be absent. The last two
+// are registered nowhere, so one that is not a string is some other claim.
+func clientID(claims object) (string, error) {
+	for _, name := range [...]string{"client_id", "azp"} {
+		if id, err := claims.text(name); err != nil || id != "" {
+			return id, err
+		}
+	}
+	for _, name := range [...]string{"cid", "appid"} {
+		if id, _ := claims[name].(string); id != "" {
+			return id, nil
+		}
+	}
+	return "", nil
 }
 
 func audience(claims object) ([]string, error) {

@@ -8,6 +8,8 @@ import (
 
 var encoding = base64.RawURLEncoding.Strict()
 
+var errNotBase64 = errors.New("not base64url")
+
 // A compact is a JWS in compact serialization (RFC 7515 §7.1), split into its
 // segments. Each is the only spelling of its content, if it is base64url at
 // all; the decoder checks the alphabet.
@@ -50,4 +52,17 @@ func isCanonical(segment string) bool {
 	default:
 		return false
 	}
+}
+
+// decodeSegment decodes a segment into the buffer, or into new memory if that is
+// too small.
+func decodeSegment(buffer []byte, segment string) ([]byte, error) {
+	if length := encoding.DecodedLen(len(segment)); length > len(buffer) {
+		buffer = make([]byte, length)
+	}
+	length, err := encoding.Decode(buffer, []byte(segment))
+	if err != nil {
+		return nil, errNotBase64
+	}
+	return buffer[:length], nil
 }

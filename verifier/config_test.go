@@ -53,6 +53,12 @@ func TestConfigFaults(t *testing.T) {
 		{"refresh too often", refresh(time.Millisecond), "RefreshInterval", "1ms", "is not between 1s and 24h0m0s"},
 		{"refresh in the past", refresh(-time.Hour), "RefreshInterval", "-1h0m0s", "is not between 1s and 24h0m0s"},
 		{"refresh too rarely", refresh(25 * time.Hour), "RefreshInterval", "25h0m0s", "is not between 1s and 24h0m0s"},
+		{"Entra for all tenants", issuer("https://login.microsoftonline.com/{tenantid}/v2.0"), "Issuer", "https://login.microsoftonline.com/{tenantid}/v2.0", "is a template"},
+		{"Entra for all tenants, escaped", issuer("https://login.microsoftonline.com/%7Btenantid%7D/v2.0"), "Issuer", "https://login.microsoftonline.com/%7Btenantid%7D/v2.0", "is a template"},
+		{"Entra for all tenants, escaped in lower case", issuer("https://login.microsoftonline.com/%7btenantid%7d/v2.0"), "Issuer", "https://login.microsoftonline.com/%7btenantid%7d/v2.0", "is a template"},
+		{"no scope claim", verifier.JWTConfig{Issuer: login, ScopeClaims: []string{}}, "ScopeClaims", "", "would find no scope"},
+		{"scope claim in another", verifier.JWTConfig{Issuer: login, ScopeClaims: []string{"scope", "realm_access.roles"}}, "ScopeClaims[1]", "realm_access.roles", "is a path"},
+		{"claim in another", verifier.JWTConfig{Issuer: login, Claims: []string{"resource_access.api.roles"}}, "Claims[0]", "resource_access.api.roles", "is a path"},
 		{"unnamed scope claim", verifier.JWTConfig{Issuer: login, ScopeClaims: []string{"scope", ""}}, "ScopeClaims[1]", "", "is empty"},
 		{"unnamed claim", verifier.JWTConfig{Issuer: login, Claims: []string{""}}, "Claims[0]", "", "is empty"},
 	} {
@@ -106,6 +112,32 @@ func TestConfigAccepted(t *testing.T) {
 	}
 }
 
+// TestConfigBounds has the extreme durations.
+func TestConfigBounds(t *testing.T) {
+	for _, config := range []verifier.JWTConfig{
+		{Leeway: 1}, {Leeway: 5 * time.Minute}, {RefreshInterval: time.Second}, {RefreshInterval: 24 * time.Hour},
+	} {
+		config.Issuer = login
+		if _, err := verifier.NewJWT(config); err != nil {
+			t.Errorf("%+v: %v", config, err)
+		}
+	}
+}
+
+// TestClaimNamesWithDots proves that a URI is the name of a top-level claim (RFC
+// 7519 §4.2).
+func TestClaimNamesWithDots(t *testing.T) {
+	const scopes, org = "https://example.com/scopes", "urn:example.com:org"
+	f := newFixture(t, verifier.JWTConfig{ScopeClaims: []string{scopes}, Claims: []string{org, "urn:zitadel:iam:org:project:roles"}})
+	info, err := f.verify(t, f.mint(claim(scopes, []string{"inventory:write"}), claim(org, "acme")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(info.Scopes, []string{"inventory:write"}) || info.Claims[org] != "acme" {
+		t.Errorf("got %+v", info)
+	}
+}
+
 // TestConfigIsCopied proves that later changes to slices of the configuration
 // have no effect.
 func TestConfigIsCopied(t *testing.T) {
@@ -132,7 +164,7 @@ func TestSmallCache(t *testing.T) {
 	for range 5 {
 		f.accepts(t, f.mint())
 	}
-	if n := f.verifier.Cached(); n > 2 {
+	if n := f.verifier.Stats().CacheEntries; n > 2 {
 		t.Errorf("%d tokens are remembered", n)
 	}
 }

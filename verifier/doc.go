@@ -1,14 +1,15 @@
 // Package verifier verifies OAuth 2.0 access tokens.
 //
-// A [JWT] verifies the JWT access tokens (RFC 9068) of one OpenID provider. It
-// implements [token.Verifier]:
+// A [JWT] verifies the JWT access tokens (RFC 9068) of one OpenID provider or OAuth
+// 2.0 authorization server. It implements [token.Verifier]:
 //
 //	jwt, err := verifier.NewJWT(verifier.JWTConfig{Issuer: "https://login.example.com"})
 //
-// It discovers the provider's keys (OpenID Connect Discovery) when the first
-// token arrives, refreshes them in the background, and recovers by itself from
-// an outage of the provider. It never takes a key, or the address of one, from
-// a token (RFC 8725 §3.10).
+// It discovers the issuer's keys (OpenID Connect Discovery, RFC 8414) when the
+// first token arrives or [JWT.Warm] is called, refreshes them in the background,
+// and recovers by itself from an outage of the issuer. It never takes a key, or
+// the address of one, from a token (RFC 8725 §3.10). [JWT.Ready] answers a
+// readiness probe, and [JWT.Stats] has counts for metrics.
 //
 // A verifier does not judge what depends on the RPC: whether the audience of
 // the token is the requested resource, whether the sender holds the key that

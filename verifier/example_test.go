@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
 
 	"github.com/drawbridge-rpc/drawbridge/authtest"
 	"github.com/drawbridge-rpc/drawbridge/fault"
@@ -51,6 +54,60 @@ func ExampleNewJWT_faults() {
 	// Output:
 	// verifier: JWTConfig.Issuer http://login.example.com
 	// verifier: JWTConfig.Algorithms[1] none
+}
+
+// A server that is started early fetches the keys before the first request comes,
+// and its readiness probe asks for them.
+func ExampleJWT_Ready() {
+	issuer := authtest.Start() // in production, the OpenID provider
+	defer issuer.Close()
+	jwt, err := verifier.NewJWT(verifier.JWTConfig{Issuer: issuer.URL})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	probe := func(w http.ResponseWriter, _ *http.Request) {
+		if err := jwt.Ready(); err != nil {
+			slog.Warn("not ready", slog.Any("error", err))
+			http.Error(w, "not ready", http.StatusServiceUnavailable)
+			return
+		}
+		fmt.Fprintln(w, "ready")
+	}
+
+	// The probe would fetch the keys as well, but is asked later.
+	if err := jwt.Warm(context.Background()); err != nil {
+		slog.Warn("the issuer cannot be reached yet", slog.Any("error", err))
+	}
+	response := httptest.NewRecorder()
+	probe(response, httptest.NewRequest(http.MethodGet, "/readyz", nil))
+	fmt.Print(response.Code, " ", response.Body)
+	// Output: 200 ready
+}
+
+// Stats are the source of metrics.
+func ExampleJWT_Stats() {
+	issuer := authtest.Start() // in production, the OpenID provider
+	defer issuer.Close()
+	jwt, err := verifier.NewJWT(verifier.JWTConfig{Issuer: issuer.URL})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	raw := issuer.Mint(authtest.Token{Audience: []string{"https://api.example.com"}})
+	for range 3 {
+		_, _ = jwt.VerifyToken(context.Background(), raw)
+	}
+	_, _ = jwt.VerifyToken(context.Background(), authtest.Tamper(raw))
+
+	stats := jwt.Stats()
+	fmt.Println(stats.Valid, "valid,", stats.Invalid, "invalid")
+	fmt.Println(stats.CacheHits, "of", stats.CacheHits+stats.CacheMisses, "from the cache")
+	fmt.Println(stats.KeySetFetches, "fetch")
+	// Output:
+	// 3 valid, 1 invalid
+	// 2 of 4 from the cache
+	// 1 fetch
 }
 
 // A configuration for a provider that does not fully follow RFC 9068.

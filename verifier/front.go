@@ -25,19 +25,24 @@ type front struct {
 	source source
 	cache  *cache // nil if nothing is cached
 	now    func() time.Time
+	counts counts
 }
 
 // verify returns the facts of a valid token; see [JWT.VerifyToken].
 func (f *front) verify(ctx context.Context, raw string) (*token.Info, error) {
 	if len(raw) > token.MaxLength {
+		f.counts.invalid.Add(1)
 		return nil, invalid(fmt.Errorf("longer than %d bytes", token.MaxLength))
 	}
 	now := f.now()
 	known := f.cache.get(raw)
 	if known != nil && known.valid(now) {
+		f.counts.hits.add(now)
 		return known.info, nil
 	}
+	f.counts.misses.Add(1)
 	verified, err := f.sourceOf(known).verify(ctx, raw, now, known)
+	f.counts.result(err)
 	if err != nil {
 		return nil, err
 	}

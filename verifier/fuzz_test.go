@@ -49,9 +49,8 @@ func FuzzVerifyToken(f *testing.F) {
 // FuzzClaims passes correctly signed tokens with arbitrary claims. The facts of
 // an accepted token must be those that another decoder reads.
 func FuzzClaims(f *testing.F) {
-	fix := newFixture(f, verifier.JWTConfig{Claims: []string{"tenant"}, CacheSize: -1})
+	fix := newFixture(f, verifier.JWTConfig{Claims: []string{"tenant"}, CacheSize: -1, AcceptTypeJWT: true})
 	fix.accepts(f, fix.mint())
-	const header = `{"alg":"ES256","typ":"at+jwt","kid":"ES256-1"}`
 	for _, seed := range []string{
 		``, `null`, `[]`, `{}`, `{"iss":1}`, `{"iss":"ISS"}`,
 		`{"iss":"ISS","sub":"u","aud":"a","exp":4102444800}`,
@@ -62,27 +61,35 @@ func FuzzClaims(f *testing.F) {
 		`{"iss":"ISS","sub":"u","aud":"a","exp":1e400}`,
 		`{"iss":"ISS","sub":"u","aud":"a","exp":"4102444800"}`,
 		`{"iss":"ISS","sub":"u","aud":"a","exp":4102444800,"nonce":null}`,
+		`{"iss":"ISS","sub":"u","aud":"a","exp":4102444800,"nonce":"n","typ":"Bearer"}`,
+		`{"iss":"ISS","sub":"u","aud":"a","exp":4102444800,"at_hash":"n","typ":"Bearer"}`,
+		`{"\u0069ss":"ISS","sub":"u","aud":"a","exp":41024448e2,"x":[[{}]]}`,
 		`{"iss":"ISS","sub":"u","aud":"a","exp":4102444800,"cnf":{}}`,
 		`{"iss":"ISS","sub":"u","aud":"a","exp":4102444800,"cnf":{"jkt":"x","":[{}]}}`,
 		`{"iss":"ISS","sub":"u","aud":"a","exp":4102444800,"cnf":null}`,
 		`{"iss":"ISS","sub":"u","aud":"a","exp":4102444800,"nbf":-1,"iat":{}}`,
 	} {
-		f.Add(seed)
+		f.Add(true, seed)
+		f.Add(false, seed)
 	}
-	f.Fuzz(func(t *testing.T, claims string) {
+	f.Fuzz(func(t *testing.T, typed bool, claims string) {
+		header := `{"alg":"ES256","typ":"JWT","kid":"ES256-1"}`
+		if typed {
+			header = `{"alg":"ES256","typ":"at+jwt","kid":"ES256-1"}`
+		}
 		claims = strings.ReplaceAll(claims, "ISS", fix.issuer.URL)
 		raw := fix.issuer.Sign(header, claims)
 		info, err := fix.verifier.VerifyToken(t.Context(), raw)
 		checkResult(t, raw, info, err)
 		if err == nil {
-			checkClaims(t, fix, claims, info)
+			checkClaims(t, fix, claims, typed, info)
 		} else if !errors.Is(err, token.ErrInvalid) {
 			t.Errorf("got %v", err)
 		}
 	})
 }
 
-func checkClaims(t *testing.T, fix *fixture, claims string, info *token.Info) {
+func checkClaims(t *testing.T, fix *fixture, claims string, typed bool, info *token.Info) {
 	t.Helper()
 	var want map[string]any
 	if err := json.Unmarshal([]byte(claims), &want); err != nil {
@@ -100,9 +107,15 @@ func checkClaims(t *testing.T, fix *fixture, claims string, info *token.Info) {
 	if !fix.Now().Before(info.Expiry) {
 		t.Errorf("exp is %v, got %v", want["exp"], info.Expiry)
 	}
-	for _, name := range []string{"nonce", "at_hash", "c_hash", "s_hash", "events"} {
-		if _, ok := want[name]; ok {
-			t.Errorf("accepted a token with %s", name)
+	for name, value := range map[string]any{"typ": "ID", "token_use": "id"} {
+		if want[name] == value {
+			t.Errorf("accepted a token whose %s is %s", name, value)
+		}
+	}
+	for _, name := range []string{"at_hash", "c_hash", "s_hash", "events", "nonce"} {
+		bearer := name == "nonce" && want["typ"] == "Bearer"
+		if _, ok := want[name]; ok && !typed && !bearer {
+			t.Errorf("R9068-4.d accepted a token with %s", name)
 		}
 	}
 	if confirmation, ok := want["cnf"]; ok != (info.Confirmation != nil) || ok && !reflect.DeepEqual(confirmation, any(info.Confirmation)) {

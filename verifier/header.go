@@ -4,25 +4,30 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 
 	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/json"
 )
 
-// A header is a JOSE header (RFC 7515 §4) that was parsed and accepted. It is
-// immutable.
+// maxParameter bounds alg, typ and kid, in bytes as they are written.
+const maxParameter = 1 << 10
+
+// A header is a JOSE header (RFC 7515 §4) that was accepted. It is immutable.
 type header struct {
 	segment string
 	key     keyName
-	parsed  jose.Signature // without a signature
+	typed   bool            // typ says that the token is an access token
+	parsed  *jose.Signature // without a signature; nil until it is needed
 }
 
 // jws returns a JWS with this header and the given signature. Its payload is
 // detached: jose.JSONWebSignature.DetachedVerify checks the signature over the
 // header and the payload that it gets.
 func (h *header) jws(signature []byte) *jose.JSONWebSignature {
-	signed := h.parsed
+	signed := *h.parsed
 	signed.Signature = signature
 	return &jose.JSONWebSignature{Signatures: []jose.Signature{signed}}
 }
@@ -33,93 +38,148 @@ func (h *header) jws(signature []byte) *jose.JSONWebSignature {
 // alone (RFC 8725 §3.10).
 type headerPolicy struct {
 	algorithms    []jose.SignatureAlgorithm
+	expected      string // the algorithms, for errors
 	acceptTypeJWT bool
 }
 
 func newHeaderPolicy(config JWTConfig) headerPolicy {
-	p := headerPolicy{acceptTypeJWT: config.AcceptTypeJWT}
+	p := headerPolicy{acceptTypeJWT: config.AcceptTypeJWT, expected: strings.Join(config.Algorithms, ", ")}
 	for _, name := range config.Algorithms {
 		p.algorithms = append(p.algorithms, jose.SignatureAlgorithm(name))
 	}
 	return p
 }
 
-// parse parses the first segment of a token and judges it. go-jose parses
-// headers as a part of a JWS only, so it gets one that is otherwise empty.
-func (p *headerPolicy) parse(segment string) (*header, error) {
-	jws, err := jose.ParseSignedCompact(segment+"..", p.algorithms)
-	if unexpected, ok := errors.AsType[*jose.ErrUnexpectedSignatureAlgorithm](err); ok {
-		return nil, fmt.Errorf("alg is %s, which is not accepted", quote(string(unexpected.Got)))
+// The parameters of a header that are judged, by their place in a scan.
+const (
+	paramAlgorithm = iota
+	paramType
+	paramKeyID
+	paramCritical
+	paramBase64
+)
+
+// scan judges the first segment of a token without decoding its JSON, so that
+// a token of another kind is refused at little cost. The result is not parsed.
+func (p *headerPolicy) scan(segment string) (*header, error) {
+	var buffer [512]byte
+	data, err := decodeSegment(buffer[:], segment)
+	if err != nil {
+		return nil, err
 	}
+	params := [...]member{{name: "alg"}, {name: "typ"}, {name: "kid"}, {name: "crit"}, {name: "b64"}}
+	if err := scanObject(data, params[:]); err != nil {
+		return nil, err
+	}
+	// An extension must be understood or refused (RFC 7515 §4.1.11), and b64
+	// changes the signing input (RFC 7797); none is understood here.
+	if params[paramCritical].end > 0 || params[paramBase64].end > 0 {
+		return nil, errors.New("crit and b64 are not supported")
+	}
+	algorithm, err := p.algorithm(params[paramAlgorithm].in(data))
+	if err != nil {
+		return nil, err
+	}
+	typed, err := p.checkType(params[paramType].in(data))
+	if err != nil {
+		return nil, err
+	}
+	id, err := keyID(params[paramKeyID].in(data))
+	if err != nil {
+		return nil, err
+	}
+	return &header{segment: segment, key: keyName{id: id, algorithm: algorithm}, typed: typed}, nil
+}
+
+// algorithm returns the accepted algorithm that alg names.
+func (p *headerPolicy) algorithm(written []byte) (string, error) {
+	name, err := parameter("alg", written)
+	if err != nil {
+		return "", err
+	}
+	if !slices.Contains(p.algorithms, jose.SignatureAlgorithm(name)) {
+		return "", fmt.Errorf("alg is %s, expected one of %s", quote(name), p.expected)
+	}
+	return name, nil
+}
+
+// checkType compares media types without case, and with or without
+// "application/" (RFC 7515 §4.1.9). It reports whether typ is that of an access
+// token (RFC 9068 §4).
+func (p *headerPolicy) checkType(written []byte) (typed bool, err error) {
+	typ, err := parameter("typ", written)
+	if err != nil {
+		return false, err
+	}
+	switch strings.ToLower(typ) {
+	case "at+jwt", "application/at+jwt":
+		return true, nil
+	case "", "jwt", "application/jwt":
+		if p.acceptTypeJWT {
+			return false, nil
+		}
+		if typ == "" {
+			return false, errors.New("typ is missing: see AcceptTypeJWT")
+		}
+		return false, fmt.Errorf("typ is %s: see AcceptTypeJWT", typ)
+	default:
+		return false, fmt.Errorf("typ is %s, expected at+jwt", quote(typ))
+	}
+}
+
+// keyID returns kid, or "" if it is absent. go-jose takes null for absent.
+func keyID(written []byte) (string, error) {
+	if string(written) == "null" {
+		return "", nil
+	}
+	return parameter("kid", written)
+}
+
+// parameter decodes a parameter that must be a string, or "" if it is absent.
+func parameter(name string, written []byte) (string, error) {
+	switch {
+	case len(written) == 0:
+		return "", nil
+	case written[0] != '"':
+		return "", fmt.Errorf("%s: %w", name, errNotString)
+	case len(written) > maxParameter:
+		return "", fmt.Errorf("%s is longer than %d bytes", name, maxParameter)
+	case !bytes.ContainsFunc(written, isSpecial):
+		return string(written[1 : len(written)-1]), nil
+	}
+	var text string
+	if err := json.Unmarshal(bytes.Clone(written), &text); err != nil {
+		return "", fmt.Errorf("%s: %w", name, errNotJSON)
+	}
+	return text, nil
+}
+
+// isSpecial reports whether a character in a JSON string may not stand for
+// itself.
+func isSpecial(r rune) bool { return r == '\\' || r < ' ' || r > '~' }
+
+// parse decodes the header of a token that was scanned. Nothing that it finds may
+// differ from the scan. go-jose parses headers as a part of a JWS only, so it
+// gets one that is otherwise empty.
+func (p *headerPolicy) parse(scanned *header) (*header, error) {
+	data, err := encoding.DecodeString(scanned.segment)
+	if err != nil {
+		return nil, errNotBase64
+	}
+	// go-jose does not look for duplicate names in every parameter.
+	if _, err := parseObject(data); err != nil {
+		return nil, err
+	}
+	jws, err := jose.ParseSignedCompact(scanned.segment+"..", p.algorithms)
 	if err != nil {
 		return nil, errors.New(quote(err.Error()))
 	}
 	parsed := jws.Signatures[0]
-	if err := p.check(parsed.Header, segment); err != nil {
-		return nil, err
+	if found := (keyName{id: parsed.Header.KeyID, algorithm: parsed.Header.Algorithm}); found != scanned.key {
+		return nil, errors.New("is read in two ways")
 	}
-	key := keyName{id: parsed.Header.KeyID, algorithm: parsed.Header.Algorithm}
-	return &header{segment: strings.Clone(segment), key: key, parsed: parsed}, nil
-}
-
-// check judges a header whose alg is accepted.
-func (p *headerPolicy) check(parsed jose.Header, segment string) error {
-	for _, name := range [...]jose.HeaderKey{"crit", "b64"} {
-		if _, ok := parsed.ExtraHeaders[name]; ok {
-			return errExtension
-		}
-	}
-	if err := checkHidden(parsed, segment); err != nil {
-		return err
-	}
-	typ, present := parsed.ExtraHeaders[jose.HeaderType]
-	return p.checkType(typ, present)
-}
-
-// errExtension refuses a header with an extension. An extension must be
-// understood or refused (RFC 7515 §4.1.11), and b64 changes the signing input
-// (RFC 7797); none is understood here.
-var errExtension = errors.New("crit and b64 are not supported")
-
-// checkType compares media types without case, and with or without
-// "application/" (RFC 7515 §4.1.9).
-func (p *headerPolicy) checkType(value any, present bool) error {
-	typ, ok := value.(string)
-	if present && !ok {
-		return fmt.Errorf("typ: %w", errNotString)
-	}
-	switch strings.ToLower(typ) {
-	case "at+jwt", "application/at+jwt":
-		return nil
-	case "", "jwt", "application/jwt":
-		if p.acceptTypeJWT {
-			return nil
-		}
-	}
-	return fmt.Errorf("typ is %s, which is not accepted", quote(typ))
-}
-
-// checkHidden checks the parts of a header that go-jose does not show: it drops
-// a parameter whose value is null, and does not look for duplicate names at all
-// depths of a jwk. Access tokens have neither in practice, so only a header
-// that may have one is decoded once more.
-func checkHidden(parsed jose.Header, segment string) error {
-	data, err := encoding.DecodeString(segment)
-	if err != nil {
-		return errors.New("not base64url")
-	}
-	if parsed.JSONWebKey == nil && !bytes.Contains(data, []byte("null")) {
-		return nil
-	}
-	parameters, err := parseObject(data)
-	if err != nil {
-		return err
-	}
-	if parameters.has("crit") || parameters.has("b64") {
-		return errExtension
-	}
-	_, err = parameters.text("typ")
-	return err
+	// The segment is a part of the token, which is not to be kept with it.
+	return &header{segment: strings.Clone(scanned.segment), key: scanned.key, typed: scanned.typed, parsed: &parsed}, nil
 }
 
 // A headerMemo remembers the last few accepted headers, because the tokens of an

@@ -27,7 +27,7 @@ func TestHeaderMemo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	memo := &v.front.source.(*issuer).known
+	memo := &v.issuer.known
 	mint := func(i int, forged bool) string {
 		return server.Mint(authtest.Token{
 			Audience: []string{"https://api.example.com"},

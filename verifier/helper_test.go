@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/drawbridge-rpc/drawbridge/authtest"
 	"github.com/drawbridge-rpc/drawbridge/token"
@@ -97,7 +98,8 @@ func (f *fixture) verify(t testing.TB, raw string) (*token.Info, error) {
 }
 
 // checkResult checks a property of every result: it is either facts, or an
-// error of exactly one class that does not contain the token.
+// error of exactly one class whose text is fit for a log and does not contain the
+// token.
 func checkResult(t testing.TB, raw string, info *token.Info, err error) {
 	t.Helper()
 	if (info == nil) == (err == nil) {
@@ -108,6 +110,9 @@ func checkResult(t testing.TB, raw string, info *token.Info, err error) {
 	}
 	if errors.Is(err, token.ErrInvalid) == errors.Is(err, token.ErrUnavailable) {
 		t.Errorf("the error is not of exactly one class: %v", err)
+	}
+	if text := err.Error(); len(text) > 300 || strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		t.Errorf("the error has %d bytes: %q", len(text), text)
 	}
 	for segment := range strings.SplitSeq(raw, ".") {
 		if len(segment) > 20 && strings.Contains(err.Error(), segment) {

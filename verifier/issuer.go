@@ -2,9 +2,9 @@ package verifier
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"time"
+
+	"github.com/drawbridge-rpc/drawbridge/token"
 )
 
 var _ source = (*issuer)(nil)
@@ -21,10 +21,11 @@ func newIssuer(config JWTConfig, now func() time.Time) *issuer {
 	return &issuer{
 		header: newHeaderPolicy(config),
 		claims: claimsPolicy{
-			issuer:      config.Issuer,
-			leeway:      config.Leeway,
-			scopeClaims: config.ScopeClaims,
-			keep:        config.Claims,
+			issuer:              config.Issuer,
+			leeway:              config.Leeway,
+			allowMissingSubject: config.AllowMissingSubject,
+			scopeClaims:         config.ScopeClaims,
+			keep:                config.Claims,
 		},
 		keys: newKeySet(config, now),
 	}
@@ -49,53 +50,47 @@ func (i *issuer) verify(ctx context.Context, raw string, arrived time.Time, know
 }
 
 // verifyNew checks a token that is not known. Cheap checks come first: a token
-// that fails one of them causes neither a signature check nor a fetch.
+// of another kind or issuer, or one that has expired, causes neither a signature
+// check nor a fetch. Before the signature has been checked, JSON is scanned within
+// bounds but never decoded, except for the header when there is a key to check
+// it with.
 func (i *issuer) verifyNew(ctx context.Context, raw string, came arrival) (*entry, error) {
-	c, err := parseCompact(raw)
+	segments, err := parseCompact(raw)
 	if err != nil {
 		return nil, invalid(err)
 	}
-	payload, err := encoding.DecodeString(c.payload)
+	header, err := i.scanHeader(segments.header)
 	if err != nil {
-		return nil, invalid(errors.New("claims: not base64url"))
+		return nil, invalidPart("header", err)
 	}
-	claims, err := parseObject(payload)
-	if err != nil {
-		return nil, invalid(fmt.Errorf("claims: %w", err))
+	if err := i.claims.scan(segments.payload, came.now); err != nil {
+		return nil, invalidPart("claims", err)
 	}
-	info, err := i.claims.check(claims, came.now)
-	if err != nil {
-		return nil, invalid(err)
-	}
-	epoch, err := i.checkSignature(ctx, c, payload, came)
+	signed := &signed{segments: segments, header: header, policy: &i.header}
+	epoch, err := i.keys.verify(ctx, signed, came)
 	if err != nil {
 		return nil, err
+	}
+	i.known.put(signed.header)
+	info, err := i.facts(signed, came.now)
+	if err != nil {
+		return nil, invalidPart("claims", err)
 	}
 	return &entry{info: info, source: i, epoch: epoch}, nil
 }
 
-// checkSignature checks the header of a token, and its signature over that
-// header and the given payload. It returns the epoch of the keys that it used.
-func (i *issuer) checkSignature(ctx context.Context, c compact, payload []byte, came arrival) (uint64, error) {
-	header, err := i.parseHeader(c.header)
-	if err != nil {
-		return 0, invalid(fmt.Errorf("header: %w", err))
-	}
-	signature, err := encoding.DecodeString(c.signature)
-	if err != nil {
-		return 0, invalid(errors.New("signature: not base64url"))
-	}
-	epoch, err := i.keys.verify(ctx, signed{header.jws(signature), payload, header.key}, came)
-	if err != nil {
-		return 0, err
-	}
-	i.known.put(header)
-	return epoch, nil
-}
-
-func (i *issuer) parseHeader(segment string) (*header, error) {
+func (i *issuer) scanHeader(segment string) (*header, error) {
 	if known := i.known.find(segment); known != nil {
 		return known, nil
 	}
-	return i.header.parse(segment)
+	return i.header.scan(segment)
+}
+
+// facts decodes the claims of a token whose signature is correct, and judges them.
+func (i *issuer) facts(s *signed, now time.Time) (*token.Info, error) {
+	claims, err := parseObject(s.payload)
+	if err != nil {
+		return nil, err
+	}
+	return i.claims.check(claims, s.header.typed, now)
 }

@@ -7,19 +7,25 @@ import (
 	"github.com/drawbridge-rpc/drawbridge/token"
 )
 
-var _ token.Verifier = (*JWT)(nil)
+var (
+	_ token.Verifier       = (*JWT)(nil)
+	_ token.IssuerAcceptor = (*JWT)(nil)
+)
 
-// A JWT verifies the JWT access tokens (RFC 9068) of one OpenID provider. It is
-// safe for concurrent use and needs no Close. The zero value is not usable; use
+// A JWT verifies the JWT access tokens (RFC 9068) of one OpenID provider or OAuth
+// 2.0 authorization server. It is safe for concurrent use and needs no Close. The zero value is not usable; use
 // [NewJWT].
-type JWT struct{ front front }
+type JWT struct {
+	front  front
+	issuer *issuer
+}
 
 // NewJWT returns a verifier for the tokens of config.Issuer. Its error holds
 // every fault of the configuration; package fault iterates over them.
 //
-// NewJWT does not contact the issuer. If the issuer is unreachable when the
-// program starts, [JWT.VerifyToken] returns [token.ErrUnavailable] until it is
-// back.
+// NewJWT does not contact the issuer; [JWT.Warm] does, and so does the first
+// token. If the issuer is unreachable when the program starts, [JWT.VerifyToken]
+// returns [token.ErrUnavailable] until it is back.
 func NewJWT(config JWTConfig) (*JWT, error) {
 	return newJWT(config, time.Now)
 }
@@ -29,7 +35,8 @@ func newJWT(config JWTConfig, now func() time.Time) (*JWT, error) {
 		return nil, err
 	}
 	config = config.withDefaults()
-	v := &JWT{front: front{source: newIssuer(config, now), now: now}}
+	source := newIssuer(config, now)
+	v := &JWT{front: front{source: source, now: now}, issuer: source}
 	if config.CacheSize > 0 {
 		v.front.cache = newCache(config.CacheSize)
 	}
@@ -42,19 +49,24 @@ func newJWT(config JWTConfig, now func() time.Time) (*JWT, error) {
 // A token is valid if all of the following hold (RFC 9068 §4, RFC 8725 §3):
 //
 //   - It is a JWS in compact serialization of at most [token.MaxLength] bytes,
-//     with an accepted typ and alg, without crit and b64, and no JSON object in
-//     it has a duplicate name.
+//     with an accepted typ and alg, without crit and b64. Its header and its
+//     claims have at most 1,024 values each, nested at most 64 levels deep, and
+//     no JSON object in them has a duplicate name.
 //   - iss is the issuer. exp is present, and exp, nbf and iat agree with the
 //     clock.
-//   - sub and aud are present and not empty. The other claims that RFC 9068 §2.2
-//     requires may be absent: common providers omit them, and no decision
-//     depends on them.
-//   - It is not a token of another kind: it has none of the claims nonce,
-//     at_hash, c_hash, s_hash and events, and neither the claim typ (Keycloak)
-//     nor token_use (Cognito) names another kind.
+//   - sub and aud are present and not empty; [JWTConfig].AllowMissingSubject
+//     makes an exception for sub. The other claims that RFC 9068 §2.2 requires
+//     may be absent, because common providers omit them.
+//   - It is not a token of another kind: neither the claim typ (Keycloak) nor
+//     token_use (Cognito) names one. If the typ of its header is not at+jwt, it
+//     also has none of the claims at_hash, c_hash, s_hash and events, and has
+//     nonce only if its claim typ is Bearer (Keycloak until version 24).
 //   - cnf, if present, is a JSON object.
 //   - The signature is correct. It was made with a key in the issuer's most
 //     recently fetched key set, and with the one algorithm of that key.
+//
+// A token of another kind or issuer, or one that has expired, is refused before
+// its signature is checked. Until then nothing in it is decoded.
 //
 // VerifyToken checks neither the audience nor the confirmation. A token with a
 // cnf claim is bound to a key of its client (RFC 9449 §6, RFC 8705 §3), and
@@ -66,8 +78,9 @@ func newJWT(config JWTConfig, now func() time.Time) (*JWT, error) {
 // Errors unwrap to [token.ErrInvalid] if the token is bad, and to
 // [token.ErrUnavailable] if it could not be judged: the key set could not be
 // fetched, or ctx ended during the fetch, in which case the error also unwraps
-// to ctx.Err(). The text of an error is meant for a log. It may quote claims
-// but never contains the token.
+// to ctx.Err(). The text of an error is meant for a log: one line of at most 300
+// bytes, without control characters. It says what was expected, and quotes what
+// came, but never contains the token.
 //
 // A token that names an unknown key causes a fetch of the key set. At most one
 // fetch starts per second, so a flood of such tokens is harmless. The token is
@@ -84,4 +97,10 @@ func newJWT(config JWTConfig, now func() time.Time) (*JWT, error) {
 // with ctx, and concurrent callers share one fetch.
 func (v *JWT) VerifyToken(ctx context.Context, raw string) (*token.Info, error) {
 	return v.front.verify(ctx, raw)
+}
+
+// AcceptsIssuer reports whether issuer is that of the configuration, byte for
+// byte. It implements [token.IssuerAcceptor].
+func (v *JWT) AcceptsIssuer(issuer string) bool {
+	return issuer == v.issuer.claims.issuer
 }

@@ -4,16 +4,15 @@ import (
 	"errors"
 	"fmt"
 	"time"
-
-	"github.com/go-jose/go-jose/v4"
 )
 
 // errNoKey means that the signature may have been made with a key that the
 // issuer has published since the keys were fetched.
-var errNoKey = errors.New("no key of the issuer fits")
+var errNoKey = errors.New("no key fits")
 
 // keys is one state of the key set of the issuer. It is immutable.
 type keys struct {
+	issuer string
 	// serial is that of the attempt that fetched them.
 	serial uint64
 	// epoch grows whenever a key is withdrawn. A token that was verified in
@@ -25,14 +24,17 @@ type keys struct {
 	byName      map[keyName][]*publicKey
 	byAlgorithm map[string][]*publicKey
 	identities  map[identity]bool
+	unusable    unusableKeys
 }
 
 // A keyName names a key, as the header of a token does. The algorithm is part
 // of the name, because a key is used with one algorithm only (RFC 8725 §3.1).
 type keyName struct{ id, algorithm string }
 
-func newKeys(published []*publicKey, previous *keys, serial uint64, now time.Time) *keys {
+func newKeys(issuer string, fetched published, previous *keys, serial uint64, now time.Time) *keys {
 	k := &keys{
+		issuer:      issuer,
+		unusable:    fetched.unusable,
 		serial:      serial,
 		epoch:       1,
 		fetched:     now,
@@ -41,7 +43,7 @@ func newKeys(published []*publicKey, previous *keys, serial uint64, now time.Tim
 		byAlgorithm: make(map[string][]*publicKey),
 		identities:  make(map[identity]bool),
 	}
-	for _, key := range published {
+	for _, key := range fetched.keys {
 		if k.identities[key.identity] {
 			continue // one key, published twice
 		}
@@ -72,31 +74,24 @@ func (k *keys) lacksAny(previous *keys) bool {
 // token arrived, because the attempt that fetched them had started by then.
 func (k *keys) predate(came arrival) bool { return k.serial <= came.attempts }
 
-// A signed is a JWS with its payload, and the name of the key that it claims to
-// be signed with.
-type signed struct {
-	jws     *jose.JSONWebSignature
-	payload []byte
-	key     keyName
-}
-
 // verify checks a signature. The error unwraps to errNoKey if newer keys could
 // change the result.
-func (k *keys) verify(s signed) error {
-	candidates, err := k.candidates(s.key)
+func (k *keys) verify(s *signed) error {
+	name := s.header.key
+	candidates, err := k.candidates(name)
 	if err != nil {
 		return err
 	}
-	for _, candidate := range candidates {
-		if s.jws.DetachedVerify(s.payload, candidate.key) == nil {
-			return nil
-		}
-	}
-	if s.key.id == "" {
+	err = s.verify(candidates)
+	switch {
+	case !errors.Is(err, errWrongSignature):
+		return err
+	case name.id == "":
 		// The key may have been replaced, which a key ID would have revealed.
-		return fmt.Errorf("the signature is wrong: %w", errNoKey)
+		return fmt.Errorf("%w: %w", err, errNoKey)
+	default:
+		return fmt.Errorf("%w (kid %s)", err, quote(name.id))
 	}
-	return fmt.Errorf("the signature is wrong (kid %s)", quote(s.key.id))
 }
 
 // candidates returns the keys that a token may have been signed with: one,
@@ -109,9 +104,12 @@ func (k *keys) candidates(name keyName) ([]*publicKey, error) {
 		return found, nil
 	}
 	if k.ids[name.id] {
-		return nil, fmt.Errorf("the key is not for this algorithm (kid %s, alg %s)", quote(name.id), quote(name.algorithm))
+		return nil, fmt.Errorf("alg is %s, and the key with kid %s is for another algorithm", name.algorithm, quote(name.id))
 	}
-	return nil, fmt.Errorf("%w (kid %s)", errNoKey, quote(name.id))
+	if reason := k.unusable.reasonFor(name.id); reason != "" {
+		return nil, fmt.Errorf("%w: the key with kid %s is passed over (%s)", errNoKey, quote(name.id), reason)
+	}
+	return nil, fmt.Errorf("%w: kid %s is not in the key set of %s", errNoKey, quote(name.id), k.issuer)
 }
 
 // onlyKey returns the key for a token without a key ID. It does not try one key
@@ -120,10 +118,10 @@ func (k *keys) onlyKey(algorithm string) ([]*publicKey, error) {
 	found := k.byAlgorithm[algorithm]
 	switch len(found) {
 	case 0:
-		return nil, fmt.Errorf("%w (no kid, alg %s)", errNoKey, quote(algorithm))
+		return nil, fmt.Errorf("%w: no kid, and no key for %s is in the key set of %s", errNoKey, algorithm, k.issuer)
 	case 1:
 		return found, nil
 	default:
-		return nil, fmt.Errorf("names no key, and %d could be meant (alg %s)", len(found), quote(algorithm))
+		return nil, fmt.Errorf("no kid, and %d keys for %s are in the key set of %s", len(found), algorithm, k.issuer)
 	}
 }

@@ -1,11 +1,9 @@
 package verifier
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -24,8 +22,6 @@ const (
 	// retryInterval is the time between background fetches as long as they
 	// fail.
 	retryInterval = 10 * time.Second
-	// remindInterval is the time between warnings as long as fetches fail.
-	remindInterval = time.Minute
 )
 
 // A keySet holds the keys of the issuer. It fetches them when they are first
@@ -45,20 +41,21 @@ const (
 type keySet struct {
 	issuer   string
 	interval time.Duration
-	logger   *slog.Logger
 	now      func() time.Time
-	fetch    func(context.Context) ([]*publicKey, error)
+	fetch    func(context.Context) (published, error)
 
 	current  atomic.Pointer[keys] // nil until a fetch succeeds
 	due      atomic.Int64         // the elapsed time at which to refresh
 	start    time.Time
 	attempts atomic.Uint64 // the number of attempts started; written under mu
+	fetches  atomic.Uint64 // the number of attempts that ended well
+	failures atomic.Uint64 // and of the others
 
-	mu       sync.Mutex
-	running  *attempt  // nil if there is none
-	begun    time.Time // the start of the last attempt
-	lastErr  error     // of the last attempt that ended
-	reminded time.Time // the time of the last warning
+	mu      sync.Mutex
+	running *attempt  // nil if there is none
+	begun   time.Time // the start of the last attempt
+	lastErr error     // of the last attempt that ended
+	log     fetchLog
 }
 
 // An attempt is one fetch, which any number of callers may wait for.
@@ -82,10 +79,10 @@ func newKeySet(config JWTConfig, now func() time.Time) *keySet {
 	return &keySet{
 		issuer:   config.Issuer,
 		interval: config.RefreshInterval,
-		logger:   config.Logger,
 		now:      now,
 		fetch:    newProvider(config).fetch,
 		start:    now(),
+		log:      fetchLog{issuer: config.Issuer, logger: config.Logger},
 	}
 }
 
@@ -101,17 +98,17 @@ func (s *keySet) isDue(now time.Time) bool {
 }
 
 // verify checks a signature, and returns the epoch of the keys that were used.
-func (s *keySet) verify(ctx context.Context, jws signed, came arrival) (uint64, error) {
+func (s *keySet) verify(ctx context.Context, token *signed, came arrival) (uint64, error) {
 	keys, err := s.load(ctx, came.now)
 	if err != nil {
 		return 0, err
 	}
-	err = keys.verify(jws)
+	err = keys.verify(token)
 	if errors.Is(err, errNoKey) && keys.predate(came) {
 		if keys, err = s.newerThan(ctx, keys); err != nil {
 			return 0, err
 		}
-		err = keys.verify(jws)
+		err = keys.verify(token)
 	}
 	switch {
 	case err == nil:
@@ -169,7 +166,7 @@ func (s *keySet) newerThan(ctx context.Context, seen *keys) (*keys, error) {
 		s.mu.Unlock()
 		return current, nil
 	}
-	if s.running == nil && s.now().Sub(s.begun) < coolDown {
+	if s.running == nil && !s.isCool() {
 		defer s.mu.Unlock()
 		if s.lastErr != nil {
 			return nil, unavailable(s.lastErr)
@@ -187,6 +184,9 @@ func (s *keySet) newerThan(ctx context.Context, seen *keys) (*keys, error) {
 	return s.current.Load(), nil
 }
 
+// isCool reports whether an attempt may start. The caller holds s.mu.
+func (s *keySet) isCool() bool { return s.now().Sub(s.begun) >= coolDown }
+
 // join returns the running attempt, or starts one.
 // The caller holds s.mu.
 func (s *keySet) join() *attempt {
@@ -202,31 +202,34 @@ func (s *keySet) join() *attempt {
 // goroutine. The fetch runs libraries, and the transport of the user, on input
 // from the network.
 func (s *keySet) run(a *attempt) {
-	var published []*publicKey
+	var result published
 	err := errNoAnswer
 	defer func() {
 		if value := recover(); value != nil {
 			err = panicked.New("the fetch of the key set", value)
 		}
-		log := s.finish(a, published, err)
+		log := s.finish(a, result, err)
 		close(a.done)
 		log()
 	}()
 	ctx, cancel := context.WithTimeout(context.Background(), fetchTimeout)
 	defer cancel()
-	published, err = s.fetch(ctx)
+	result, err = s.fetch(ctx)
 }
 
 // finish stores the result of an attempt. It returns the function that logs it,
 // to be called without the lock, because a log handler may be slow.
-func (s *keySet) finish(a *attempt, published []*publicKey, err error) (log func()) {
+func (s *keySet) finish(a *attempt, result published, err error) (log func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.now()
-	log = s.message(err, now)
+	log = s.log.record(result.unusable, err, s.current.Load(), now)
 	next := min(s.interval, retryInterval)
-	if err == nil {
-		s.current.Store(newKeys(published, s.current.Load(), a.serial, now))
+	if err != nil {
+		s.failures.Add(1)
+	} else {
+		s.fetches.Add(1)
+		s.current.Store(newKeys(s.issuer, result, s.current.Load(), a.serial, now))
 		next = s.interval
 	}
 	s.due.Store(int64(s.elapsed(now) + next))
@@ -248,42 +251,3 @@ func (a *attempt) wait(ctx context.Context) error {
 // elapsed is a duration, not an instant, so that setting the wall clock does
 // not change when a refresh is due.
 func (s *keySet) elapsed(now time.Time) time.Duration { return now.Sub(s.start) }
-
-// message returns the function that logs the result of an attempt: the first
-// failure, reminders as long as fetches fail, and the first success after them.
-// The caller holds s.mu.
-func (s *keySet) message(err error, now time.Time) func() {
-	logger := cmp.Or(s.logger, slog.Default())
-	switch {
-	case err == nil && s.lastErr != nil:
-		return func() {
-			logger.Info("the key set of the issuer is available again", slog.String("issuer", s.issuer))
-		}
-	case err != nil && (s.lastErr == nil || now.Sub(s.reminded) >= remindInterval):
-		s.reminded = now
-		attrs := s.describe(err, now)
-		return func() {
-			logger.LogAttrs(context.Background(), slog.LevelWarn, "the key set of the issuer cannot be fetched", attrs...)
-		}
-	default:
-		return func() {}
-	}
-}
-
-// describe returns the attributes of a warning.
-func (s *keySet) describe(err error, now time.Time) []slog.Attr {
-	attrs := []slog.Attr{slog.String("issuer", s.issuer), slog.Any("error", err), s.age(now)}
-	if panicking, ok := errors.AsType[*panicked.Error](err); ok {
-		attrs = append(attrs, slog.String("stack", string(panicking.Stack)))
-	}
-	return attrs
-}
-
-// age returns the age of the keys in use as an attribute.
-func (s *keySet) age(now time.Time) slog.Attr {
-	current := s.current.Load()
-	if current == nil {
-		return slog.String("keys", "none")
-	}
-	return slog.Duration("keys_age", now.Sub(current.fetched))
-}

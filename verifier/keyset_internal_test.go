@@ -11,15 +11,15 @@ import (
 func TestNewerThan(t *testing.T) {
 	s := newKeySet(JWTConfig{RefreshInterval: time.Minute}, time.Now)
 	fetches := 0
-	s.fetch = func(context.Context) ([]*publicKey, error) {
+	s.fetch = func(context.Context) (published, error) {
 		fetches++
-		return nil, nil
+		return published{}, nil
 	}
 	seen, err := s.newerThan(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	replaced := newKeys(nil, seen, 2, time.Now())
+	replaced := newKeys("", published{}, seen, 2, time.Now())
 	s.current.Store(replaced)
 	if got, err := s.newerThan(t.Context(), seen); got != replaced || err != nil || fetches != 1 {
 		t.Errorf("got %p and %v after %d fetches, want %p after one", got, err, fetches, replaced)
@@ -33,12 +33,15 @@ func TestNewerThan(t *testing.T) {
 // caller has completed meanwhile.
 func TestRefreshIsNotDue(t *testing.T) {
 	s := newKeySet(JWTConfig{RefreshInterval: time.Minute}, time.Now)
-	s.fetch = func(context.Context) ([]*publicKey, error) { return nil, nil }
+	s.fetch = func(context.Context) (published, error) { return published{}, nil }
 	if _, err := s.newerThan(t.Context(), nil); err != nil {
 		t.Fatal(err)
 	}
 	current := s.current.Load()
 	if got, err := s.refresh(t.Context(), time.Now()); got != current || err != nil || s.running != nil {
 		t.Errorf("got %p and %v, want %p and no fetch", got, err, current)
+	}
+	if !s.mu.TryLock() {
+		t.Error("the lock is held")
 	}
 }

@@ -3,15 +3,9 @@ package verifier
 import (
 	"errors"
 	"fmt"
-	"math"
-	"time"
 
 	"github.com/go-jose/go-jose/v4/json"
 )
-
-// latest is the last second that a NumericDate may name, 9999-12-31T23:59:59Z.
-// A later date is a mistake, or an attack on the arithmetic.
-const latest = 253402300799
 
 var errNotString = errors.New("must be a string")
 
@@ -82,18 +76,4 @@ func toStrings(name string, values []any) ([]string, error) {
 		texts = append(texts, text)
 	}
 	return texts, nil
-}
-
-// instant returns a NumericDate (RFC 7519 §2): seconds since 1970, which may
-// have a fraction. It reports false if the member is absent.
-func (o object) instant(name string) (time.Time, bool, error) {
-	if !o.has(name) {
-		return time.Time{}, false, nil
-	}
-	seconds, ok := o[name].(float64)
-	if !ok || seconds < 0 || seconds > latest {
-		return time.Time{}, false, fmt.Errorf("%s: not a NumericDate", name)
-	}
-	whole, fraction := math.Modf(seconds)
-	return time.Unix(int64(whole), int64(fraction*float64(time.Second))).UTC(), true, nil
 }

@@ -9,22 +9,26 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/zitadel/oidc/v3/pkg/client"
-
 	"github.com/drawbridge-rpc/drawbridge/internal/uri"
 )
 
-// maxKeySet bounds the key set in bytes. zitadel/oidc has the same limit for
-// the discovery document.
-const maxKeySet = 1 << 20
+// maxDocument bounds the metadata and the key set, in bytes each.
+const maxDocument = 1 << 20
 
 const maxRedirects = 5
 
-// A provider fetches the keys that an OpenID provider publishes.
+// errRedirect means that an answer was a redirect that is not followed.
+var errRedirect = errors.New("redirected")
+
+// A provider fetches the keys that an issuer publishes. It makes one fetch at a
+// time.
 type provider struct {
 	issuer     string
 	client     *http.Client
 	algorithms []string
+
+	places []string // where the metadata may be
+	place  int      // where it was the last time
 }
 
 func newProvider(config JWTConfig) *provider {
@@ -32,42 +36,36 @@ func newProvider(config JWTConfig) *provider {
 		issuer:     config.Issuer,
 		client:     safeClient(config.HTTPClient, config.Issuer),
 		algorithms: config.Algorithms,
+		places:     places(config.Issuer),
 	}
 }
 
-// fetch returns the usable keys. It discovers the address of the key set each
-// time, because an issuer may move it.
-func (p *provider) fetch(ctx context.Context) ([]*publicKey, error) {
-	metadata, err := client.Discover(ctx, p.issuer, p.client)
+// fetch returns the keys that are published. It discovers the address of the key
+// set each time, because an issuer may move it.
+//
+// Its errors do not unwrap: the deadline of the fetch is not the caller's.
+func (p *provider) fetch(ctx context.Context) (published, error) {
+	address, err := p.discover(ctx)
 	if err != nil {
-		// The text may contain the whole response of the server.
-		return nil, fmt.Errorf("discovery: %s", quote(err.Error()))
+		return published{}, fmt.Errorf("metadata: %s", printable(err.Error()))
 	}
-	document, err := p.get(ctx, metadata.JwksURI)
+	document, err := p.get(ctx, address.String(), "application/jwk-set+json, application/json")
 	if err != nil {
-		// Not wrapped: the deadline of the fetch is not the caller's.
-		return nil, fmt.Errorf("key set: %s", quote(err.Error()))
+		return published{}, fmt.Errorf("key set: %s", printable(err.Error()))
 	}
-	published, err := parseKeySet(document, p.algorithms)
+	keys, err := parseKeySet(document, p.algorithms)
 	if err != nil {
-		return nil, fmt.Errorf("key set: %w", err)
+		return published{}, fmt.Errorf("key set: %s", printable(err.Error()))
 	}
-	return published, nil
+	return keys, nil
 }
 
-func (p *provider) get(ctx context.Context, address string) ([]byte, error) {
-	u, err := url.Parse(address)
-	if err != nil || u.Host == "" {
-		return nil, fmt.Errorf("jwks_uri is %s, which is not a URL", quote(address))
-	}
-	if !isAsProtected(u, p.issuer) {
-		return nil, fmt.Errorf("jwks_uri is %s, which is less protected than the issuer", quote(address))
-	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+func (p *provider) get(ctx context.Context, address, accept string) ([]byte, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return nil, err
 	}
-	request.Header.Set("Accept", "application/jwk-set+json, application/json")
+	request.Header.Set("Accept", accept)
 	response, err := p.client.Do(request)
 	if err != nil {
 		return nil, err
@@ -76,16 +74,24 @@ func (p *provider) get(ctx context.Context, address string) ([]byte, error) {
 	return read(response)
 }
 
+// A statusError is an answer without the document.
+type statusError struct {
+	code int
+	text string // with the code
+}
+
+func (e *statusError) Error() string { return "the answer is " + quote(e.text) }
+
 func read(response *http.Response) ([]byte, error) {
 	if response.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("the answer is %s", quote(response.Status))
+		return nil, &statusError{response.StatusCode, response.Status}
 	}
-	body, err := io.ReadAll(io.LimitReader(response.Body, maxKeySet+1))
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxDocument+1))
 	if err != nil {
 		return nil, err
 	}
-	if len(body) > maxKeySet {
-		return nil, fmt.Errorf("the answer is longer than %d bytes", maxKeySet)
+	if len(body) > maxDocument {
+		return nil, fmt.Errorf("the answer is longer than %d bytes", maxDocument)
 	}
 	return body, nil
 }
@@ -103,7 +109,7 @@ func safeClient(base *http.Client, issuer string) *http.Client {
 	}
 	safe.CheckRedirect = func(request *http.Request, via []*http.Request) error {
 		if !isAsProtected(request.URL, issuer) {
-			return fmt.Errorf("redirected to %s, which is less protected than the issuer", quote(request.URL.String()))
+			return fmt.Errorf("%w to %s, which is less protected than the issuer", errRedirect, quote(request.URL.String()))
 		}
 		return follow(request, via)
 	}
@@ -112,7 +118,7 @@ func safeClient(base *http.Client, issuer string) *http.Client {
 
 func limitRedirects(_ *http.Request, via []*http.Request) error {
 	if len(via) > maxRedirects {
-		return errors.New("too many redirects")
+		return fmt.Errorf("%w too often", errRedirect)
 	}
 	return nil
 }

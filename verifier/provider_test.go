@@ -47,7 +47,8 @@ func TestDiscovery(t *testing.T) {
 		{"broken jwks_uri", "jwks_uri", "http://[", "not a URL"},
 		{"jwks_uri in the clear", "jwks_uri", "http://login.example.com/keys", "less protected"},
 		{"jwks_uri in a file", "jwks_uri", "file://localhost/etc/passwd", "less protected"},
-		{"jwks_uri of the wrong type", "jwks_uri", 1, "discovery"},
+		{"jwks_uri of the wrong type", "jwks_uri", 1, "metadata"},
+		{"a template for tenants", "issuer", "https://login.microsoftonline.com/{tenantid}/v2.0", "set Issuer to that of one"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			f := newFixture(t, verifier.JWTConfig{Logger: slog.New(slog.DiscardHandler)})
@@ -191,6 +192,19 @@ func TestRedirectIsFollowed(t *testing.T) {
 	defer moved.Close()
 	f.issuer.HandleKeySet(http.RedirectHandler(moved.URL, http.StatusFound))
 	f.accepts(t, f.mint())
+}
+
+// TestDocumentSize proves that the limit is 1 MiB.
+func TestDocumentSize(t *testing.T) {
+	for further, want := range map[int]error{0: nil, 1: token.ErrUnavailable} {
+		f := newFixture(t, verifier.JWTConfig{Logger: slog.New(slog.DiscardHandler)})
+		document := string(f.issuer.KeySet())
+		document += strings.Repeat(" ", 1<<20-len(document)+further)
+		f.issuer.HandleKeySet(authtest.Answer(200, "application/json", document))
+		if _, err := f.verify(t, f.mint()); !errors.Is(err, want) {
+			t.Errorf("%d bytes: got %v", len(document), err)
+		}
+	}
 }
 
 func TestRedirectWithoutEnd(t *testing.T) {

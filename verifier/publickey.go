@@ -32,31 +32,30 @@ type identity struct {
 	thumbprint string // RFC 7638
 }
 
-// parseKeySet returns the usable keys of a JWK set (RFC 7517 §5). It skips the
-// others, such as keys of an unknown type, as RFC 7517 §5 requires. A set
+// parseKeySet returns the usable keys of a JWK set (RFC 7517 §5). It passes over
+// the others, such as keys of an unknown type, as RFC 7517 §5 requires. A set
 // without a usable key is an error: a mistake is far more likely than the
 // intention that no token be accepted.
-func parseKeySet(document []byte, algorithms []string) ([]*publicKey, error) {
+func parseKeySet(document []byte, algorithms []string) (published, error) {
 	var set struct {
 		Keys []json.RawMessage `json:"keys"`
 	}
 	if err := json.Unmarshal(document, &set); err != nil {
-		return nil, fmt.Errorf("not a key set: %s", quote(err.Error()))
+		return published{}, fmt.Errorf("not a key set: %s", quote(err.Error()))
 	}
-	var usable []*publicKey
-	var reasons []error
-	for i, raw := range set.Keys {
+	var result published
+	for _, raw := range set.Keys {
 		key, err := parseKey(raw, algorithms)
 		if err != nil {
-			reasons = append(reasons, fmt.Errorf("key %d: %w", i, err))
+			result.unusable = append(result.unusable, newUnusableKey(raw, err))
 			continue
 		}
-		usable = append(usable, key)
+		result.keys = append(result.keys, key)
 	}
-	if len(usable) == 0 {
-		return nil, fmt.Errorf("no usable key among %d: %s", len(set.Keys), quote(fmt.Sprint(errors.Join(reasons...))))
+	if len(result.keys) == 0 {
+		return published{}, fmt.Errorf("no usable key among %d: %s", len(set.Keys), result.unusable)
 	}
-	return usable, nil
+	return result, nil
 }
 
 func parseKey(raw []byte, algorithms []string) (*publicKey, error) {
@@ -79,10 +78,16 @@ func parseKey(raw []byte, algorithms []string) (*publicKey, error) {
 	return &publicKey{name: name, key: &key, identity: identity{name, string(thumbprint)}}, nil
 }
 
+// purposeError is the reason against a key that is not for signatures. Many
+// issuers publish keys for encryption beside them.
+type purposeError struct{ reason string }
+
+func (o *purposeError) Error() string { return o.reason }
+
 // checkUse refuses keys that have another purpose (RFC 7517 §4.2, §4.3).
 func checkUse(raw []byte, use string) error {
 	if use != "" && use != "sig" {
-		return fmt.Errorf("use is %s", quote(use))
+		return &purposeError{"use is " + quote(use)}
 	}
 	var purpose struct {
 		Operations []string `json:"key_ops"`
@@ -91,7 +96,7 @@ func checkUse(raw []byte, use string) error {
 		return err
 	}
 	if purpose.Operations != nil && !slices.Contains(purpose.Operations, "verify") {
-		return errors.New("key_ops lacks verify")
+		return &purposeError{"key_ops lacks verify"}
 	}
 	return nil
 }
@@ -109,7 +114,7 @@ func algorithmOf(key *jose.JSONWebKey, accepted []string) (string, error) {
 			return algorithm, nil
 		}
 	}
-	return "", fmt.Errorf("not for an accepted algorithm (alg %s)", quote(key.Algorithm))
+	return "", fmt.Errorf("not for an accepted algorithm (alg %s): see Algorithms", quote(key.Algorithm))
 }
 
 // abilities returns the algorithms that a public key is capable of. A symmetric

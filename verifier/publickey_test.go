@@ -30,22 +30,22 @@ func TestKeyNotUsable(t *testing.T) {
 		reason string
 	}{
 		{"use enc", alter("use", "enc"), "use is"},
-		{"use number", alter("use", 1), "key 0"},
+		{"use number", alter("use", 1), `kid "ES256-1"`},
 		{"key_ops sign", alter("key_ops", []string{"sign"}), "key_ops"},
 		{"key_ops empty", alter("key_ops", []string{}), "key_ops"},
-		{"key_ops string", alter("key_ops", "verify"), "key 0"},
+		{"key_ops string", alter("key_ops", "verify"), `kid "ES256-1"`},
 		{"alg of another kind of key", alter("alg", "RS256"), "alg"},
 		{"R8725-3.1 alg none", alter("alg", "none"), "alg"},
 		{"alg of another curve", alter("alg", "ES384"), "alg"},
-		{"unknown kty", alter("kty", "XYZ"), "key 0"},
-		{"unknown crv", alter("crv", "P-999"), "key 0"},
-		{"not on the curve", alter("x", strings.Repeat("A", 43)), "key 0"},
-		{"private and broken", alter("d", "AAAA"), "key 0"},
+		{"unknown kty", alter("kty", "XYZ"), "unsupported"},
+		{"unknown crv", alter("crv", "P-999"), `kid "ES256-1"`},
+		{"not on the curve", alter("x", strings.Repeat("A", 43)), `kid "ES256-1"`},
+		{"private and broken", alter("d", "AAAA"), `kid "ES256-1"`},
 		{"private", privateKey, "PrivateKey"},
-		{"symmetric", func(key map[string]any) { clear(key); key["kty"] = "oct"; key["k"] = strings.Repeat("A", 43) }, "key 0"},
+		{"symmetric", func(key map[string]any) { clear(key); key["kty"] = "oct"; key["k"] = strings.Repeat("A", 43) }, "no kid"},
 		{"RSA of 1024 bits", func(key map[string]any) { rsaKey(key, 1024) }, "1024 bits"},
 		{"RSA of 2040 bits", func(key map[string]any) { rsaKey(key, 2040) }, "2040 bits"},
-		{"RSA of 16384 bits", func(key map[string]any) { rsaKey(key, 16384) }, "key 0"},
+		{"RSA of 16384 bits", func(key map[string]any) { rsaKey(key, 16384) }, `kid "ES256-1"`},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			f := newFixture(t, verifier.JWTConfig{Logger: slog.New(slog.DiscardHandler)})

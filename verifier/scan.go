@@ -1,0 +1,279 @@
+package verifier
+
+import (
+	"bytes"
+	"encoding/hex"
+	"errors"
+	"strconv"
+	"strings"
+)
+
+// The bounds of the JSON of a token, for the header and the claims each. They
+// are counted before anything is decoded: a decoder allocates memory for every
+// value, and a forged token may consist of thousands.
+const (
+	maxDepth  = 64
+	maxValues = 1024
+)
+
+var (
+	errNotObject = errors.New("not a JSON object")
+	errNotJSON   = errors.New("not JSON")
+	errTooDeep   = errors.New("nested more than " + strconv.Itoa(maxDepth) + " levels deep")
+	errTooMany   = errors.New("more than " + strconv.Itoa(maxValues) + " values")
+)
+
+// A member is one that scanObject looks for: its name, and where its value
+// stands. It has no slice of the text, which would then leave the stack.
+type member struct {
+	name       string
+	start, end int // 0 if the object does not have it
+}
+
+// in returns the value as it is written, or nothing.
+func (m *member) in(data []byte) []byte { return data[m.start:m.end] }
+
+// scanObject walks over a JSON object without decoding it. It fills in the
+// wanted members of the object, and enforces the bounds. It allocates nothing.
+//
+// It checks the structure only as far as it has to. Objects that it accepts may
+// still not be JSON, so they have to be decoded before they are believed.
+func scanObject(data []byte, wanted []member) error {
+	s := scanner{data: data}
+	s.skipSpace()
+	if s.peek() != '{' {
+		return errNotObject
+	}
+	if err := s.object(1, wanted); err != nil {
+		return err
+	}
+	s.skipSpace()
+	if s.at < len(s.data) {
+		return errNotJSON
+	}
+	return nil
+}
+
+// A scanner is a position in a JSON text, and the number of values before it.
+type scanner struct {
+	data   []byte
+	at     int
+	values int
+}
+
+// peek returns the next byte, or 0 at the end.
+func (s *scanner) peek() byte {
+	if s.at == len(s.data) {
+		return 0
+	}
+	return s.data[s.at]
+}
+
+func (s *scanner) skipSpace() {
+	for s.at < len(s.data) {
+		switch s.data[s.at] {
+		case ' ', '\t', '\r', '\n':
+			s.at++
+		default:
+			return
+		}
+	}
+}
+
+// take moves past a byte, if it is the next.
+func (s *scanner) take(c byte) bool {
+	if s.peek() != c {
+		return false
+	}
+	s.at++
+	return true
+}
+
+// takeSpaced moves past a byte and the spaces after it, if it is the next.
+func (s *scanner) takeSpaced(c byte) bool {
+	taken := s.take(c)
+	if taken {
+		s.skipSpace()
+	}
+	return taken
+}
+
+// value moves past a value inside of depth objects and arrays.
+func (s *scanner) value(depth int) error {
+	if s.values++; s.values > maxValues {
+		return errTooMany
+	}
+	switch s.peek() {
+	case '{':
+		return s.object(depth+1, nil)
+	case '[':
+		return s.array(depth + 1)
+	case '"':
+		return s.text()
+	default:
+		return s.literal()
+	}
+}
+
+// object moves past an object, which is at the given depth.
+func (s *scanner) object(depth int, wanted []member) error {
+	if depth > maxDepth {
+		return errTooDeep
+	}
+	s.takeSpaced('{')
+	if s.take('}') {
+		return nil
+	}
+	for {
+		start := s.at
+		if s.peek() != '"' {
+			return errNotJSON
+		}
+		if err := s.text(); err != nil {
+			return err
+		}
+		found := find(wanted, s.data[start+1:s.at-1])
+		s.skipSpace()
+		if !s.takeSpaced(':') {
+			return errNotJSON
+		}
+		start = s.at
+		if err := s.value(depth); err != nil {
+			return err
+		}
+		if found != nil {
+			if found.end > 0 {
+				return errors.New(found.name + " appears twice")
+			}
+			found.start, found.end = start, s.at
+		}
+		s.skipSpace()
+		if s.take('}') {
+			return nil
+		}
+		if !s.takeSpaced(',') {
+			return errNotJSON
+		}
+	}
+}
+
+// find returns the wanted member of that name, or nil.
+func find(wanted []member, name []byte) *member {
+	var buffer [8]byte // for more than the longest name that is wanted
+	if wanted != nil && bytes.IndexByte(name, '\\') >= 0 {
+		name = unescapeStart(buffer[:], name)
+	}
+	for i := range wanted {
+		if string(name) == wanted[i].name {
+			return &wanted[i]
+		}
+	}
+	return nil
+}
+
+// array moves past an array, which is at the given depth.
+func (s *scanner) array(depth int) error {
+	if depth > maxDepth {
+		return errTooDeep
+	}
+	s.takeSpaced('[')
+	if s.take(']') {
+		return nil
+	}
+	for {
+		if err := s.value(depth); err != nil {
+			return err
+		}
+		s.skipSpace()
+		if s.take(']') {
+			return nil
+		}
+		if !s.takeSpaced(',') {
+			return errNotJSON
+		}
+	}
+}
+
+// text moves past a string.
+func (s *scanner) text() error {
+	for i := s.at + 1; i < len(s.data); i++ {
+		switch s.data[i] {
+		case '\\':
+			i++
+		case '"':
+			s.at = i + 1
+			return nil
+		}
+	}
+	return errNotJSON
+}
+
+// literal moves past a number, true, false or null.
+func (s *scanner) literal() error {
+	start := s.at
+	for s.at < len(s.data) && isLiteral(s.data[s.at]) {
+		s.at++
+	}
+	if s.at == start {
+		return errNotJSON
+	}
+	return nil
+}
+
+func isLiteral(c byte) bool {
+	return 'a' <= c && c <= 'z' || '0' <= c && c <= '9' || c == '-' || c == '+' || c == '.' || c == 'E'
+}
+
+// spells reports whether the inside of a JSON string stands for want, which is
+// printable ASCII. Some encoders escape slashes.
+func spells(written []byte, want string) bool {
+	if bytes.IndexByte(written, '\\') < 0 {
+		return string(written) == want
+	}
+	for len(written) > 0 && want != "" {
+		c, length := unescape(written)
+		if c != want[0] {
+			return false
+		}
+		written, want = written[length:], want[1:]
+	}
+	return len(written) == 0 && want == ""
+}
+
+// isStringOf reports whether a value is the string want.
+func isStringOf(value []byte, want string) bool {
+	return len(value) > 0 && value[0] == '"' && spells(value[1:len(value)-1], want)
+}
+
+// unescapeStart decodes the inside of a JSON string until the buffer is full.
+func unescapeStart(buffer, written []byte) []byte {
+	n := 0
+	for n < len(buffer) && len(written) > 0 {
+		c, length := unescape(written)
+		buffer[n], written = c, written[length:]
+		n++
+	}
+	return buffer[:n]
+}
+
+// unescape returns the first byte of the inside of a JSON string, decoded, and
+// how long it is written. It is 0 for an escape that does not stand for a
+// printable ASCII character.
+func unescape(written []byte) (c byte, length int) {
+	const short, long = len(`\/`), len(`\u002f`)
+	switch {
+	case written[0] != '\\':
+		return written[0], 1
+	case len(written) < short:
+		return 0, len(written)
+	case strings.IndexByte(`"\/`, written[1]) >= 0:
+		return written[1], short
+	case written[1] != 'u' || len(written) < long:
+		return 0, short
+	}
+	var code [2]byte
+	if _, err := hex.Decode(code[:], written[short:long]); err != nil || code[0] != 0 {
+		return 0, long
+	}
+	return code[1], long
+}

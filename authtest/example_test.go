@@ -4,7 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"time"
+
+	"connectrpc.com/connect"
+	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/drawbridge-rpc/drawbridge/authtest"
 	"github.com/drawbridge-rpc/drawbridge/token"
@@ -30,7 +35,7 @@ func Example() {
 	forged.Forged = true
 
 	idToken := good
-	idToken.Claims = map[string]any{"nonce": "n-0S6"}
+	idToken.Header = map[string]any{"typ": "JWT"}
 
 	for _, minted := range []authtest.Token{good, expired, forged, idToken} {
 		_, err := jwt.VerifyToken(context.Background(), issuer.Mint(minted))
@@ -65,4 +70,25 @@ func ExampleIssuer_Down() {
 	// before: <nil>
 	// known token, issuer down: <nil>
 	// key-set requests: 1
+}
+
+// A test calls RefusesAnonymous with its *testing.T, which fails. Here, nothing
+// guards a method.
+func ExampleRefusesAnonymous() {
+	t := new(recorder) // in place of a *testing.T
+	const procedure = "/authtest.test.v1.MadeUp/Get"
+	mux := http.NewServeMux()
+	mux.Handle(procedure, connect.NewUnaryHandler(procedure,
+		func(context.Context, *connect.Request[wrapperspb.StringValue]) (*connect.Response[wrapperspb.StringValue], error) {
+			return nil, connect.NewError(connect.CodeNotFound, errors.New("there is no item without a name"))
+		}))
+	server := httptest.NewServer(mux)
+	defer server.Close()
+
+	authtest.RefusesAnonymous(t, server.URL)
+	for _, text := range t.errors {
+		fmt.Println(text)
+	}
+	// Output:
+	// authtest: /authtest.test.v1.MadeUp/Get lets an anonymous call in: Connect answered 404 Not Found with code not_found, gRPC answered 200 OK with status 5 "there is no item without a name", gRPC-Web answered 200 OK with status 5 "there is no item without a name"
 }

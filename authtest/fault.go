@@ -9,11 +9,13 @@ import (
 // without a response. Its address stays the same, and requests still count.
 func (i *Issuer) Down() { i.down.Store(true) }
 
-// Up undoes [Issuer.Down], [Issuer.HandleDiscovery] and [Issuer.HandleKeySet].
+// Up undoes [Issuer.Down], [Issuer.HandleDiscovery], [Issuer.HandleKeySet] and
+// [Issuer.HandleToken].
 func (i *Issuer) Up() {
 	i.down.Store(false)
 	i.HandleDiscovery(nil)
 	i.HandleKeySet(nil)
+	i.HandleToken(nil)
 }
 
 // HandleDiscovery makes h serve the discovery document; nil restores the
@@ -53,7 +55,7 @@ func (i *Issuer) HoldKeySet() (arrived <-chan struct{}, release func()) {
 }
 
 // Answer returns a handler that sends the same response to every request, for
-// [Issuer.HandleDiscovery] and [Issuer.HandleKeySet].
+// [Issuer.HandleDiscovery], [Issuer.HandleKeySet] and [Issuer.HandleToken].
 func Answer(status int, contentType, body string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", contentType)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -12,12 +13,17 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// The paths that an Issuer serves. The first two serve the same document, the
-// one for OpenID Connect Discovery and the other for RFC 8414.
+// The paths at which an Issuer serves its discovery document, see
+// [Issuer.ServeDiscoveryAt].
 const (
-	discoveryPath = "/.well-known/openid-configuration"
-	metadataPath  = "/.well-known/oauth-authorization-server"
-	keySetPath    = "/keys"
+	OpenIDPath = "/.well-known/openid-configuration"       // OpenID Connect Discovery §4
+	OAuthPath  = "/.well-known/oauth-authorization-server" // RFC 8414 §3
+)
+
+// The other paths that an Issuer serves.
+const (
+	keySetPath = "/keys"
+	tokenPath  = "/token"
 )
 
 // An Issuer is an OpenID provider on a loopback address. It is safe for
@@ -32,6 +38,7 @@ type Issuer struct {
 	closing   sync.Once
 	discovery endpoint
 	keySet    endpoint
+	tokens    endpoint
 	down      atomic.Bool
 	minted    atomic.Int64 // the number of tokens, for the jti claim
 
@@ -41,6 +48,8 @@ type Issuer struct {
 	withdrawn []*key // no longer published
 	strangers []*key // never published, see Token.Forged
 	nextKey   int
+	places    []string // the paths of the discovery document
+	clients   map[string]client
 }
 
 // A reporter receives mistakes in the test.
@@ -98,7 +107,7 @@ func start(r reporter, algorithms []string) (*Issuer, error) {
 	if len(algorithms) == 0 {
 		algorithms = []string{"ES256"}
 	}
-	i := &Issuer{reporter: r}
+	i := &Issuer{reporter: r, places: []string{OpenIDPath, OAuthPath}, clients: make(map[string]client)}
 	for _, algorithm := range algorithms {
 		k, err := i.newKey(algorithm)
 		if err != nil {
@@ -125,8 +134,17 @@ func (i *Issuer) Close() {
 	})
 }
 
+// ServeDiscoveryAt makes the issuer serve its discovery document at these paths
+// alone, in place of [OpenIDPath] and [OAuthPath]. Many providers have only one of
+// the two.
+func (i *Issuer) ServeDiscoveryAt(paths ...string) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.places = slices.Clone(paths)
+}
+
 // DiscoveryRequests returns the number of requests for the discovery document,
-// including failed ones.
+// including failed ones, and those for paths that the issuer does not serve.
 func (i *Issuer) DiscoveryRequests() int { return int(i.discovery.requests.Load()) }
 
 // KeySetRequests returns the number of requests for the key set, including
@@ -139,7 +157,9 @@ func (i *Issuer) Discovery() []byte {
 		"issuer":                                i.URL,
 		"jwks_uri":                              i.URL + keySetPath,
 		"authorization_endpoint":                i.URL + "/authorize",
-		"token_endpoint":                        i.URL + "/token",
+		"token_endpoint":                        i.URL + tokenPath,
+		"grant_types_supported":                 []string{"client_credentials"},
+		"token_endpoint_auth_methods_supported": []string{"client_secret_basic", "client_secret_post"},
 		"response_types_supported":              []string{"code"},
 		"subject_types_supported":               []string{"public"},
 		"id_token_signing_alg_values_supported": i.algorithms(),
@@ -170,15 +190,16 @@ func (i *Issuer) algorithms() []string {
 
 func (i *Issuer) handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle(discoveryPath, i.serve(&i.discovery, i.Discovery))
-	mux.Handle(metadataPath, i.serve(&i.discovery, i.Discovery))
-	mux.Handle(keySetPath, i.serve(&i.keySet, i.KeySet))
+	mux.Handle(keySetPath, i.counted(&i.keySet, func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, i.KeySet()) }))
+	mux.Handle(tokenPath, i.counted(&i.tokens, i.serveToken))
+	mux.Handle("/", i.counted(&i.discovery, func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, i.Discovery()) }))
 	return mux
 }
 
-// serve returns a handler for a document. The handler fails if the issuer is
-// down, and gives way to the replacement of the endpoint if there is one.
-func (i *Issuer) serve(e *endpoint, document func() []byte) http.Handler {
+// counted returns a handler that counts the requests of an endpoint. It fails if
+// the issuer is down, and gives way to the replacement of the endpoint if there is
+// one.
+func (i *Issuer) counted(e *endpoint, next http.HandlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		e.requests.Add(1)
 		if i.down.Load() {
@@ -186,12 +207,22 @@ func (i *Issuer) serve(e *endpoint, document func() []byte) http.Handler {
 			// log the panic.
 			panic(http.ErrAbortHandler)
 		}
+		if !i.hasPath(r.URL.Path) {
+			http.NotFound(w, r)
+			return
+		}
 		if replacement := e.replacement.Load(); replacement != nil {
 			(*replacement).ServeHTTP(w, r)
 			return
 		}
-		writeJSON(w, document())
+		next(w, r)
 	})
+}
+
+func (i *Issuer) hasPath(path string) bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return path == keySetPath || path == tokenPath || slices.Contains(i.places, path)
 }
 
 func writeJSON(w http.ResponseWriter, body []byte) {

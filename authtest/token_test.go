@@ -1,6 +1,7 @@
 package authtest_test
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -203,6 +204,10 @@ type recorder struct {
 
 	errors []string
 }
+
+func (r *recorder) Helper() {}
+
+func (r *recorder) Context() context.Context { return context.Background() }
 
 func (r *recorder) Errorf(format string, args ...any) {
 	r.errors = append(r.errors, fmt.Sprintf(format, args...))

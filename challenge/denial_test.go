@@ -52,7 +52,7 @@ func TestDenialErrorCause(t *testing.T) {
 		if !errors.As(wrapped, &found) || found != denial {
 			t.Errorf("%v: errors.As does not find the denial", tt.reason)
 		}
-		for _, sent := range []string{denial.Error(), wrapped.Error(), denial.Challenge.Header(), string(denial.Response().Body), fmt.Sprint(denial.Response().Header)} {
+		for _, sent := range []string{denial.Error(), wrapped.Error(), denial.Challenge.Header(), denial.Response().Body(), fmt.Sprint(denial.Response().Header())} {
 			if strings.Contains(sent, "1234") {
 				t.Errorf("RPC-7: %v: the caller reads %q", tt.reason, sent)
 			}

@@ -26,9 +26,9 @@ const (
 	// again, by stronger means or more recently (RFC 9470 §3): 401,
 	// unauthenticated.
 	ReasonInsufficientAuthentication
-	// ReasonNotFound means that no rule allows the procedure: 404, not_found.
-	// Callers without a valid token get [ReasonNoCredentials] or
-	// [ReasonInvalidToken] instead.
+	// ReasonNotFound means that no rule allows the procedure: 404, unimplemented,
+	// which is what gRPC says of a procedure that does not exist. Callers without
+	// a valid token get [ReasonNoCredentials] or [ReasonInvalidToken] instead.
 	ReasonNotFound
 	// ReasonUnavailable means that the token cannot be verified right now: 503,
 	// unavailable. The caller should retry with the same token.
@@ -56,7 +56,7 @@ var reasons = [...]struct {
 	ReasonInvalidToken:               {"invalid_token", http.StatusUnauthorized, 16, "invalid_token", "the access token is malformed, expired, revoked or not from a trusted issuer"},
 	ReasonInsufficientScope:          {"insufficient_scope", http.StatusForbidden, 7, "insufficient_scope", "the access token lacks a scope that this operation needs"},
 	ReasonInsufficientAuthentication: {"insufficient_user_authentication", http.StatusUnauthorized, 16, "insufficient_user_authentication", "a different authentication level is required"},
-	ReasonNotFound:                   {"not_found", http.StatusNotFound, 5, "", "no such service or method"},
+	ReasonNotFound:                   {"not_found", http.StatusNotFound, 12, "", "no such service or method"},
 	ReasonUnavailable:                {"unavailable", http.StatusServiceUnavailable, 14, "temporarily_unavailable", "the access token cannot be verified right now"},
 	ReasonForbidden:                  {"forbidden", http.StatusForbidden, 7, "", "the caller is not allowed to do this"},
 	ReasonForbiddenOrigin:            {"forbidden_origin", http.StatusForbidden, 7, "", "requests from this origin are not allowed"},

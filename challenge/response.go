@@ -2,34 +2,23 @@ package challenge
 
 import (
 	"encoding/json"
-	"maps"
+	"io"
 	"net/http"
 	"strconv"
 	"time"
 )
 
-// A Response is a denial as an HTTP response. It is shared, and must not be
-// changed.
+// A Response is a denial as an HTTP response; [DenialError.Response] returns it. It
+// is immutable and safe for concurrent use: what its methods return or write is
+// the receiver's own.
 type Response struct {
-	// Status is the HTTP status code.
-	Status int
-	// Header holds Content-Type, Content-Length and Cache-Control, and, depending
-	// on the denial, WWW-Authenticate and Retry-After.
-	Header http.Header
-	// Body is a JSON object. It is empty for [ReasonNoCredentials]; for any other
-	// reason it has error, error_description and, as server, the realm.
-	Body []byte
-
-	// fields are those of Header as a list, which is faster to iterate over. It is
-	// empty in a Response that newResponse did not make.
+	status int
 	fields []field
+	body   string
 }
 
-// field is a header field.
-type field struct {
-	name   string
-	values []string
-}
+// field is a header field, whose name is in the canonical form of net/http.
+type field struct{ name, value string }
 
 // responseForm keeps the responses of prebuilt denials.
 var responseForm = NewForm(newResponse)
@@ -38,31 +27,50 @@ var responseForm = NewForm(newResponse)
 func (e *DenialError) Response() *Response { return responseForm.Of(e) }
 
 func newResponse(denial *DenialError) *Response {
-	r := &Response{Status: denial.Reason.HTTPStatus(), Header: make(http.Header), Body: bodyOf(denial)}
-	r.set("Content-Type", "application/json")
-	r.set("Content-Length", strconv.Itoa(len(r.Body)))
-	r.set("Cache-Control", "no-store")
+	body := bodyOf(denial)
+	fields := []field{
+		{"Content-Type", "application/json"},
+		{"Content-Length", strconv.Itoa(len(body))},
+		{"Cache-Control", "no-store"},
+	}
+	return &Response{status: denial.Reason.HTTPStatus(), fields: append(fields, accompanying(denial)...), body: body}
+}
+
+// accompanyingForm keeps the fields of prebuilt denials.
+var accompanyingForm = NewForm(accompanying)
+
+// accompanying returns the header fields that state a denial in every protocol.
+func accompanying(denial *DenialError) []field {
+	var fields []field
 	if denial.Reason.Challenges() {
-		r.set("Www-Authenticate", denial.Challenge.Header())
+		fields = append(fields, field{"Www-Authenticate", denial.Challenge.Header()})
 	}
 	if denial.RetryAfter > 0 {
 		seconds := int64((denial.RetryAfter-1)/time.Second) + 1 // rounded up
-		r.set("Retry-After", strconv.FormatInt(seconds, 10))
+		fields = append(fields, field{"Retry-After", strconv.FormatInt(seconds, 10)})
 	}
-	return r
+	return fields
 }
 
-// set adds a header field, whose name is in the canonical form of net/http.
-func (r *Response) set(name, value string) {
-	values := []string{value}
-	r.Header[name] = values
-	r.fields = append(r.fields, field{name, values})
+// SetHeader sets the fields of header that state e beside the error of an RPC
+// protocol: WWW-Authenticate if the reason of e challenges the caller, and
+// Retry-After if a retry may help. [Response.Write] sets them too.
+func (e *DenialError) SetHeader(header http.Header) { set(header, accompanyingForm.Of(e)) }
+
+// set sets fields of header to values of their own, all in one allocation: a
+// middleware may change them in place.
+func set(header http.Header, fields []field) {
+	values := make([]string, len(fields))
+	for i := range fields {
+		values[i] = fields[i].value
+		header[fields[i].name] = values[i : i+1 : i+1]
+	}
 }
 
-// bodyOf returns the body that [Response] describes (SEED-2, SEED-3).
-func bodyOf(denial *DenialError) []byte {
+// bodyOf returns the body that [Response.Body] describes (SEED-2, SEED-3).
+func bodyOf(denial *DenialError) string {
 	if denial.Reason == ReasonNoCredentials {
-		return []byte("{}")
+		return "{}"
 	}
 	fields := struct {
 		Error       string `json:"error"`
@@ -74,20 +82,29 @@ func bodyOf(denial *DenialError) []byte {
 	}
 	body, err := json.Marshal(fields)
 	if err != nil { // Three strings cannot fail.
-		return []byte("{}")
+		return "{}"
 	}
-	return body
+	return string(body)
 }
+
+// Status returns the HTTP status code.
+func (r *Response) Status() int { return r.status }
+
+// Header returns Content-Type, Content-Length and Cache-Control, and, depending on
+// the denial, WWW-Authenticate and Retry-After.
+func (r *Response) Header() http.Header {
+	header := make(http.Header, len(r.fields))
+	set(header, r.fields)
+	return header
+}
+
+// Body returns a JSON object. It is empty for [ReasonNoCredentials]; for any other
+// reason it has error, error_description and, as server, the realm.
+func (r *Response) Body() string { return r.body }
 
 // Write sends r. Header fields of r replace those of w; w keeps its others.
 func (r *Response) Write(w http.ResponseWriter) {
-	header := w.Header()
-	if r.fields == nil {
-		maps.Copy(header, r.Header)
-	}
-	for i := range r.fields {
-		header[r.fields[i].name] = r.fields[i].values
-	}
-	w.WriteHeader(r.Status)
-	_, _ = w.Write(r.Body) // A failure means that the client is gone.
+	set(w.Header(), r.fields)
+	w.WriteHeader(r.status)
+	_, _ = io.WriteString(w, r.body) // A failure means that the client is gone.
 }

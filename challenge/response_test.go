@@ -96,8 +96,8 @@ func TestResponse(t *testing.T) {
 			}
 			for name, denial := range map[string]*challenge.DenialError{"built": tt.denial, "kept": tt.denial.Prebuilt()} {
 				got := denial.Response()
-				if got.Status != tt.status || string(got.Body) != tt.body || !reflect.DeepEqual(got.Header, want) {
-					t.Errorf("%s: got %d %v\n%s\nwant %d %v\n%s", name, got.Status, got.Header, got.Body, tt.status, want, tt.body)
+				if got.Status() != tt.status || got.Body() != tt.body || !reflect.DeepEqual(got.Header(), want) {
+					t.Errorf("%s: got %d %v\n%s\nwant %d %v\n%s", name, got.Status(), got.Header(), got.Body(), tt.status, want, tt.body)
 				}
 			}
 		})
@@ -115,12 +115,12 @@ func TestPoisonedResponse(t *testing.T) {
 	}}).Response()
 	const want = `Bearer realm="x\", evil=\"1  X-Evil: 1\\??", resource_metadata="x\", evil=\"1  X-Evil: 1\\??", ` +
 		`scope="good", error="x', evil='1  X-Evil: 1???", error_description="x', evil='1  X-Evil: 1???", acr_values="gold"`
-	if got := response.Header.Values("WWW-Authenticate"); len(got) != 1 || got[0] != want {
+	if got := response.Header().Values("WWW-Authenticate"); len(got) != 1 || got[0] != want {
 		t.Errorf("R6750-3.c: got  %q\nwant %q", got, want)
 	}
 	var body map[string]string
-	if err := json.Unmarshal(response.Body, &body); err != nil || len(body) != 3 {
-		t.Errorf("the body is %s: %v", response.Body, err)
+	if err := json.Unmarshal([]byte(response.Body()), &body); err != nil || len(body) != 3 {
+		t.Errorf("the body is %s: %v", response.Body(), err)
 	}
 }
 
@@ -131,7 +131,7 @@ func TestRetryAfter(t *testing.T) {
 		0: "", -time.Second: "", math.MinInt64: "", 1: "1", time.Second: "1", time.Second + 1: "2", 1500 * time.Millisecond: "2",
 		2 * time.Second: "2", time.Hour: "3600", math.MaxInt64: "9223372037",
 	} {
-		got := (&challenge.DenialError{Reason: challenge.ReasonUnavailable, RetryAfter: after}).Response().Header.Get("Retry-After")
+		got := (&challenge.DenialError{Reason: challenge.ReasonUnavailable, RetryAfter: after}).Response().Header().Get("Retry-After")
 		if got != want {
 			t.Errorf("RPC-2: %v: got %q, want %q", after, got, want)
 		}
@@ -149,7 +149,7 @@ func TestResponseOfCopy(t *testing.T) {
 	}
 	changed := *original
 	changed.Challenge.Realm, changed.Challenge.ResourceMetadataURL = "b.v1.B", ""
-	if got, want := changed.Response().Header.Get("WWW-Authenticate"), `Bearer realm="b.v1.B"`; got != want {
+	if got, want := changed.Response().Header().Get("WWW-Authenticate"), `Bearer realm="b.v1.B"`; got != want {
 		t.Errorf("SEED-7: got %q, want %q", got, want)
 	}
 	if original.Response() != kept || original.WithCause(http.ErrAbortHandler).Response() != kept {
@@ -167,26 +167,84 @@ func TestWrite(t *testing.T) {
 	w.Header().Set("X-Kept", "kept")
 	response.Write(w)
 	got := w.Result()
-	want := response.Header.Clone()
+	want := response.Header()
 	want.Set("X-Kept", "kept")
 	if got.StatusCode != http.StatusUnauthorized || !reflect.DeepEqual(got.Header, want) || w.Body.String() != "{}" {
 		t.Errorf("got %d %v %q, want %v", got.StatusCode, got.Header, w.Body, want)
 	}
-	// A field that is added afterwards does not get into the response.
-	w.Header().Add("WWW-Authenticate", "Negotiate")
-	if values := response.Header.Values("WWW-Authenticate"); len(values) != 1 {
-		t.Errorf("the response has the challenges %q", values)
+}
+
+// poison changes everything that a handler of a response can reach.
+func poison(header http.Header) {
+	for _, values := range header {
+		for i := range values[:cap(values)] {
+			values[:cap(values)][i] = "evil"
+		}
+	}
+	header.Set("X-Evil", "1")
+}
+
+// TestOwnValues: a middleware that edits the header of a response in place changes
+// that response alone, and not the next one of the same denial.
+func TestOwnValues(t *testing.T) {
+	t.Parallel()
+	denial := at(challenge.ReasonInsufficientScope, "a").Prebuilt()
+	want, body := denial.Response().Header(), denial.Response().Body()
+	fields := make(http.Header)
+	denial.SetHeader(fields)
+	for range 2 {
+		first, own := httptest.NewRecorder(), make(http.Header)
+		denial.Response().Write(first)
+		denial.SetHeader(own)
+		if !reflect.DeepEqual(first.Result().Header, want) || first.Body.String() != body || !reflect.DeepEqual(own, fields) {
+			t.Errorf("got %v %q, %v, want %v %q, %v", first.Result().Header, first.Body, own, want, body, fields)
+		}
+		header := denial.Response().Header()
+		poison(first.Header())
+		poison(own)
+		poison(header)
+		clear(first.Body.Bytes())
 	}
 }
 
-// TestWriteLiteral: a Response that is written as a literal sends its Header.
-func TestWriteLiteral(t *testing.T) {
+// TestSetHeader: the fields that state a denial in every protocol (RPC-2,
+// R9110-11.d).
+func TestSetHeader(t *testing.T) {
 	t.Parallel()
-	w := httptest.NewRecorder()
-	w.Header().Set("X-Kept", "kept")
-	literal := &challenge.Response{Status: http.StatusTeapot, Header: http.Header{"X-Own": {"own"}}, Body: []byte("body")}
-	literal.Write(w)
-	if w.Code != http.StatusTeapot || w.Body.String() != "body" || w.Header().Get("X-Own") != "own" || w.Header().Get("X-Kept") != "kept" {
-		t.Errorf("got %d %q %v", w.Code, w.Body, w.Header())
+	for reason := range challenge.Reason(challenge.Reasons) {
+		denial := at(reason)
+		got, want := http.Header{"X-Kept": {"kept"}}, http.Header{"X-Kept": {"kept"}}
+		if reason.Challenges() {
+			want.Set("WWW-Authenticate", denial.Challenge.Header())
+		}
+		if reason == challenge.ReasonUnavailable {
+			want.Set("Retry-After", "5")
+		}
+		if denial.SetHeader(got); !reflect.DeepEqual(got, want) {
+			t.Errorf("%v: got %v, want %v", reason, got, want)
+		}
 	}
 }
+
+// TestWriteAllocations: a response that is kept costs one allocation, for the
+// values of its header.
+func TestWriteAllocations(t *testing.T) {
+	denial := at(challenge.ReasonInsufficientScope, "a").Prebuilt()
+	w := &reusedWriter{header: make(http.Header)}
+	for name, run := range map[string]func(){
+		"Write": func() { denial.Response().Write(w) }, "SetHeader": func() { denial.SetHeader(w.header) },
+	} {
+		if got := testing.AllocsPerRun(100, run); got != 1 {
+			t.Errorf("%s: got %v allocations, want 1", name, got)
+		}
+	}
+}
+
+// reusedWriter is a response writer that allocates nothing, and takes strings as
+// those of net/http do.
+type reusedWriter struct{ header http.Header }
+
+func (w *reusedWriter) Header() http.Header                  { return w.header }
+func (w *reusedWriter) WriteHeader(int)                      {}
+func (w *reusedWriter) Write(data []byte) (int, error)       { return len(data), nil }
+func (w *reusedWriter) WriteString(data string) (int, error) { return len(data), nil }

@@ -13,6 +13,7 @@ package httpbridge
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/rs/cors"
@@ -34,6 +35,11 @@ type Config struct {
 	// these. Empty means that browsers call from nowhere else. There is no way
 	// to allow all: name them.
 	AllowedOrigins []string
+	// AllowedHeaders are the names of further header fields that pages of
+	// AllowedOrigins may send, such as "X-Request-Id". Those that RPC and MCP need,
+	// any Mcp-Param field included, are allowed anyway. There is no way to allow
+	// all: name them.
+	AllowedHeaders []string
 }
 
 // Bridge writes denials as HTTP responses. It is immutable after [New], and safe
@@ -43,6 +49,7 @@ type Bridge struct {
 	adapter    drawbridge.Adapter
 	origins    map[string]bool // in lower case
 	cors       *cors.Cors      // nil if there are no AllowedOrigins
+	headers    []string        // the AllowedHeaders
 	public     http.Handler    // the metadata documents, readable from everywhere
 }
 
@@ -60,15 +67,34 @@ func New(cfg Config) (*Bridge, error) {
 		}
 		origins[strings.ToLower(origin)] = true
 	}
+	cfg.checkHeaders(&faults)
 	if err := faults.Err(); err != nil {
 		return nil, err
 	}
-	b := &Bridge{authorizer: cfg.Authorizer, adapter: cfg.Authorizer.Adapter(), origins: origins}
+	b := &Bridge{
+		authorizer: cfg.Authorizer,
+		adapter:    cfg.Authorizer.Adapter(),
+		origins:    origins,
+		headers:    slices.Clone(cfg.AllowedHeaders),
+	}
 	if len(origins) > 0 {
-		b.cors = newCORS(b.allowsOrigin)
+		b.cors = newCORS(b.allowsOrigin, b.headers)
 	}
 	b.public = newPublicCORS().Handler(http.HandlerFunc(b.metadata))
 	return b, nil
+}
+
+// checkHeaders adds a fault for each of the AllowedHeaders that is not the name of a
+// header field.
+func (cfg *Config) checkHeaders(faults *fault.List) {
+	for i, name := range cfg.AllowedHeaders {
+		if !isFieldName(name) {
+			faults.Add(fmt.Sprintf("AllowedHeaders[%d]", i), name, "is not the name of a header field (RFC 9110 §5.1)", "name every field; there are no wildcards")
+		}
+	}
+	if len(cfg.AllowedHeaders) > 0 && len(cfg.AllowedOrigins) == 0 {
+		faults.Add("AllowedHeaders", "", "has no effect without AllowedOrigins", "")
+	}
 }
 
 // Authorizer returns the Authorizer that decides.

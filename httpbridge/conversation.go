@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/drawbridge-rpc/drawbridge"
+	"github.com/drawbridge-rpc/drawbridge/internal/drain"
 	"github.com/drawbridge-rpc/drawbridge/internal/exchange"
 )
 
@@ -29,6 +30,10 @@ func newConversation(b *Bridge, w http.ResponseWriter, ctx context.Context, call
 // begin returns the request as the handler sees it.
 func (c *conversation) begin(r *http.Request) *http.Request {
 	c.request = r.WithContext(c)
+	if drain.IsNeeded(r, r.Body) {
+		c.body.ReadCloser = r.Body
+		c.request.Body = &c.body
+	}
 	return c.request
 }
 
@@ -53,6 +58,7 @@ type extension struct {
 
 	// The rest belongs to the response and is guarded by its lock.
 
+	rest    drain.Rest              // of a request to which a handler writes a denial
 	holds   func(first []byte) bool // nil unless the first write may be held
 	data    []byte                  // the first write while it is held
 	flushed bool                    // while the first write was held

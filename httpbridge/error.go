@@ -2,10 +2,12 @@ package httpbridge
 
 import (
 	"errors"
+	"io"
 	"net/http"
 
 	"github.com/drawbridge-rpc/drawbridge"
 	"github.com/drawbridge-rpc/drawbridge/challenge"
+	"github.com/drawbridge-rpc/drawbridge/internal/drain"
 	"github.com/drawbridge-rpc/drawbridge/internal/exchange"
 )
 
@@ -26,7 +28,7 @@ func (b *Bridge) WriteError(w http.ResponseWriter, r *http.Request, err error) {
 		}
 	}
 	recorder.DismissAll() // This is the response to it.
-	replaceWith(w, r, b.localize(r, denial))
+	replaceWith(w, r, r.Body, b.localize(r, denial))
 }
 
 // localize returns the denial as the client of r has to see it. Wherever it was
@@ -59,17 +61,20 @@ var describing = [...]string{
 
 // replaceWith writes a denial in place of a handler's response: header fields of
 // the handler that would contradict it are removed.
-func replaceWith(w http.ResponseWriter, r *http.Request, denial *challenge.DenialError) {
+func replaceWith(w http.ResponseWriter, r *http.Request, body io.Reader, denial *challenge.DenialError) {
 	for _, name := range describing {
 		delete(w.Header(), name)
 	}
-	writeDenial(w, r, denial)
+	writeDenial(w, r, body, denial)
 }
 
-// writeDenial writes a denial, and lets a browser read its challenge.
-func writeDenial(w http.ResponseWriter, r *http.Request, denial *challenge.DenialError) {
+// writeDenial writes a denial, and lets a browser read its challenge. It reads the
+// body of the request first.
+func writeDenial(w http.ResponseWriter, r *http.Request, body io.Reader, denial *challenge.DenialError) {
 	if denial.Reason.Challenges() {
 		expose(w.Header(), r)
 	}
+	rest := drain.Read(w, r, body)
 	denial.Response().Write(w)
+	rest.Linger()
 }

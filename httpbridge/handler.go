@@ -16,6 +16,8 @@ import (
 // would not understand; it gains the header if the denial is its own. It is in one
 // of these protocols if its content type is, or if an RPC handler that connectauth
 // guards serves the request. The header of the request does not matter.
+//
+// A path of more than 8 KiB is refused with 414 before anything walks it.
 func (b *Bridge) Handler(next http.Handler) http.Handler {
 	guard, guarded := next.(exchange.Guard)
 	return b.outermost(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -59,19 +61,21 @@ func (b *Bridge) serveGuard(w http.ResponseWriter, r *http.Request, guard exchan
 func isBridged(ctx context.Context) bool { return exchange.FromContext(ctx) != nil }
 
 // outermost adds what is done once, by the part of the bridge that a request
-// reaches first: the public metadata documents, and CORS.
+// reaches first: the bound of its path, the public metadata documents, and CORS.
 func (b *Bridge) outermost(handler http.Handler) http.Handler {
-	first := handler
+	var shared http.Handler
 	if b.cors != nil {
-		first = b.cors.Handler(handler)
+		shared = b.cors.Handler(handler)
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
-		case b.serveMetadata(w, r):
-		case b.cors != nil && isBridged(r.Context()):
+		case exchange.RefuseLongPath(w, r), b.serveMetadata(w, r):
+		case b.cors == nil || isBridged(r.Context()):
 			handler.ServeHTTP(w, r)
+		case exchange.IsPreflight(r):
+			b.corsFor(r).Handler(handler).ServeHTTP(w, r)
 		default:
-			first.ServeHTTP(w, r)
+			shared.ServeHTTP(w, r)
 		}
 	})
 }
@@ -85,7 +89,8 @@ func (b *Bridge) translate(c *conversation, r *http.Request, handler http.Handle
 	returned = true
 }
 
-// Dismiss forgets the denial that a call of a backend returned as err, so that the
-// response of the handler stands. It is for handlers that can do without the
-// backend. The context is that of the HTTP request, or one made from it.
+// Dismiss forgets the denial that a call of a backend returned as err, or as an
+// error that err wraps, so that the response of the handler stands. A denial of
+// another call that looks alike is not forgotten. It is for handlers that can do
+// without the backend. The context is that of the HTTP request, or one made from it.
 func Dismiss(ctx context.Context, err error) { exchange.FromContext(ctx).Recorder().Dismiss(err) }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/drawbridge-rpc/drawbridge"
+	"github.com/drawbridge-rpc/drawbridge/internal/exchange"
 	"github.com/drawbridge-rpc/drawbridge/internal/resource"
 )
 
@@ -17,6 +18,9 @@ import (
 func (b *Bridge) Metadata() http.Handler { return b.public }
 
 func (b *Bridge) metadata(w http.ResponseWriter, r *http.Request) {
+	if exchange.RefuseLongPath(w, r) {
+		return
+	}
 	document, ok := b.documentOf(r)
 	switch {
 	case !ok:

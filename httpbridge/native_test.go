@@ -109,6 +109,18 @@ func TestClaimedResponses(t *testing.T) {
 			rw.Header().Set("Content-Type", "application/json")
 			_, _ = io.WriteString(rw, "{}")
 		}, answer{status: http.StatusOK, body: "{}"}},
+		{"a codec of one's own", procedure, func(rw http.ResponseWriter) {
+			rw.Header().Set("Content-Type", "Application/CBOR")
+			_, _ = io.WriteString(rw, "{}")
+		}, answer{status: http.StatusOK, body: "{}"}},
+		{"a page", procedure, func(rw http.ResponseWriter) {
+			rw.Header().Set("Content-Type", "text/html")
+			_, _ = io.WriteString(rw, "<html>")
+		}, answer{status: http.StatusForbidden, body: deniedBody}},
+		{"a content type that is none", procedure, func(rw http.ResponseWriter) {
+			rw.Header().Set("Content-Type", "application/")
+			_, _ = io.WriteString(rw, "{}")
+		}, answer{status: http.StatusForbidden, body: deniedBody}},
 		{"another procedure", "/any.v1.Any/Other", func(http.ResponseWriter) {}, answer{status: http.StatusForbidden, body: deniedBody}},
 		{"a longer path", procedure + "/more", func(http.ResponseWriter) {}, answer{status: http.StatusForbidden, body: deniedBody}},
 	} {
@@ -210,7 +222,9 @@ func TestNativeInProcess(t *testing.T) {
 		inner := httptest.NewRequest(http.MethodPost, procedure, strings.NewReader(`"hello"`)).WithContext(r.Context())
 		inner.Header.Set("Content-Type", "application/json")
 		rpc.ServeHTTP(httptest.NewRecorder(), inner)
-		http.Error(rw, "no backend", http.StatusBadGateway)
+		rw.Header().Set("Content-Type", r.Header.Get("X-Response"))
+		rw.WriteHeader(http.StatusBadGateway)
+		_, _ = io.WriteString(rw, "no backend")
 	})))
 	for path, want := range map[string]string{
 		"/mcp":                    "",
@@ -223,9 +237,13 @@ func TestNativeInProcess(t *testing.T) {
 		"/mcp?x=" + procedure:     "",
 		"/" + procedure[1:] + "?": challengeFor(rootMetadata, rpctest.GuardedService, "", ""),
 	} {
-		got := send(t, http.MethodPost, server+path, nil)
-		if got.status != http.StatusBadGateway || got.body != "no backend\n" || got.header.Get("Www-Authenticate") != want {
+		got := send(t, http.MethodPost, server+path, http.Header{"X-Response": {"application/json"}})
+		if got.status != http.StatusBadGateway || got.body != "no backend" || got.header.Get("Www-Authenticate") != want {
 			t.Errorf("RPC-4: %s: got %+v", path, got)
+		}
+		got = send(t, http.MethodPost, server+path, http.Header{"X-Response": {"text/plain"}})
+		if got.status != http.StatusBadGateway || got.body != "no backend" || got.header.Get("Www-Authenticate") != "" {
+			t.Errorf("RPC-4: %s, a text, which no RPC handler answers with: got %+v", path, got)
 		}
 	}
 }

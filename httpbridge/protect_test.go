@@ -350,6 +350,7 @@ func TestNoResource(t *testing.T) {
 	const service = rpctest.GuardedService
 	w := newWorld(t, httpbridge.Config{}, func(cfg *drawbridge.Config) {
 		cfg.Resources[0].Identifier = resource + "/other"
+		cfg.Resources[0].Services = []string{service}
 	})
 	server := rpctest.ServeHTTP(t, w.Protect(service, guarded))
 	first := strings.ReplaceAll(challengeFor(rootMetadata+"/other", service, "", ""), `, scope="guarded:write"`, "")

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"sync/atomic"
 
 	"github.com/drawbridge-rpc/drawbridge/challenge"
+	"github.com/drawbridge-rpc/drawbridge/internal/drain"
 	"github.com/drawbridge-rpc/drawbridge/internal/rpc"
 )
 
@@ -37,10 +39,11 @@ type responseWriter struct {
 	bridge    *Bridge
 	request   *http.Request
 	extension atomic.Pointer[extension]
-	native    bool // an RPC handler answers, which the guard knew from the start
+	body      drain.Body // of the request, if a denial has to read it
 
-	mu    sync.Mutex
-	phase phase
+	native bool // the guard has let an RPC in
+	phase  phase
+	mu     sync.Mutex // guards phase
 }
 
 // Unwrap is for http.ResponseController.
@@ -136,6 +139,9 @@ func (w *responseWriter) finish(returned bool) {
 	defer w.mu.Unlock()
 	if returned {
 		w.settle()
+		if e := w.extension.Load(); e != nil {
+			e.rest.Linger()
+		}
 	} else if w.phase != replaced {
 		w.phase = passing
 	}
@@ -160,7 +166,7 @@ func (w *responseWriter) settle() phase {
 	}
 	if denial := w.choose(); denial != nil {
 		w.phase = replaced
-		replaceWith(w.ResponseWriter, w.request, w.bridge.localize(w.request, denial))
+		replaceWith(w.ResponseWriter, w.request, w.unread(), w.bridge.localize(w.request, denial))
 	} else {
 		w.phase = passing
 	}
@@ -184,20 +190,28 @@ func (w *responseWriter) letGo() {
 
 // choose returns the denial that becomes the response, or nil if the handler's
 // response passes. The header fields of the request do not matter, because the
-// caller chooses them.
+// caller chooses them, and what the caller says of its request matters only for a
+// response that an RPC handler may have written.
 func (w *responseWriter) choose() *challenge.DenialError {
 	e := w.extension.Load()
 	if e == nil {
 		return nil
 	}
+	contentType := w.Header().Get("Content-Type")
+	mayBeRPC := contentType == "" || len(contentType) > len(application) && strings.EqualFold(contentType[:len(application)], application)
 	// An RPC handler answers in its own protocol, if its call is this request and
 	// not one that a handler made within the process.
-	if procedure, denial := e.native.Claimed(); procedure != "" && strings.HasSuffix(w.request.URL.Path, procedure) {
-		w.addChallenge(denial)
+	if procedure, denial := e.native.Claimed(); mayBeRPC && procedure != "" && strings.HasSuffix(w.request.URL.Path, procedure) {
+		if denial != nil {
+			w.addChallenge(denial)
+			if e.rest = drain.Read(w.ResponseWriter, w.request, w.unread()); e.rest.IsOpen() {
+				w.body.Keep()
+			}
+		}
 		return nil
 	}
 	denial := e.denials.Denial()
-	if w.native || denial != nil && rpc.ProtocolOf(w.Header().Get("Content-Type")).IsNative() {
+	if denial != nil && (mayBeRPC && w.native || rpc.ProtocolOf(contentType).IsNative()) {
 		// Its client reads the status of the RPC, and would take any other HTTP
 		// status for "unknown".
 		return nil
@@ -205,14 +219,25 @@ func (w *responseWriter) choose() *challenge.DenialError {
 	return denial
 }
 
+// application begins the content types of every RPC protocol and codec.
+const application = "application/"
+
+// unread returns the body of the request, or nil if a denial does not have to read
+// it.
+func (w *responseWriter) unread() io.Reader {
+	if w.body.ReadCloser == nil {
+		return nil
+	}
+	return &w.body
+}
+
 // addChallenge adds the challenge of a denial to a response in an RPC protocol.
 func (w *responseWriter) addChallenge(denial *challenge.DenialError) {
-	if denial == nil || !denial.Reason.Challenges() {
-		return
-	}
 	header := w.Header()
 	if len(header[wwwAuthenticate]) == 0 {
-		header[wwwAuthenticate] = denial.Response().Header[wwwAuthenticate]
+		denial.SetHeader(header)
 	}
-	expose(header, w.request)
+	if denial.Reason.Challenges() {
+		expose(header, w.request)
+	}
 }

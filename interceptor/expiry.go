@@ -3,6 +3,7 @@ package interceptor
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/drawbridge-rpc/drawbridge"
@@ -11,14 +12,16 @@ import (
 
 // An Expiry refuses the messages of a stream once the caller's token has expired.
 // An adapter keeps one in its stream. It calls Start when the stream is opened,
-// and Check before it sends a message and after it has received one, because the
-// token may expire while the stream waits. An Expiry must not be copied after
-// Start. The zero Expiry never ends.
+// Check before it sends a message and after it has received one, because the token
+// may expire while the stream waits, and CheckEnd before a handler learns that the
+// client sends nothing more, because it may act on all messages then. An Expiry
+// must not be copied after Start. The zero Expiry never ends.
 type Expiry struct {
 	ctx       context.Context //nolint:containedctx // The stream's own, and it ends with it.
 	caller    *drawbridge.Caller
 	procedure string
 	end       time.Time
+	settled   atomic.Bool // whether the response is sent in any case
 	once      sync.Once
 	denial    *challenge.DenialError // set when once is done
 }
@@ -34,9 +37,20 @@ func (e *Expiry) Ends() bool { return !e.end.IsZero() }
 // Check returns nil until the token expires, and then always the same denial,
 // which is logged once. It may be called concurrently.
 func (e *Expiry) Check() *challenge.DenialError {
-	if e.end.IsZero() || time.Now().Before(e.end) {
+	if e.end.IsZero() || time.Now().Before(e.end) || e.settled.Load() {
 		return nil
 	}
 	e.once.Do(func() { e.denial = e.caller.Expire(e.ctx, e.procedure) })
 	return e.denial
+}
+
+// CheckEnd is Check for the end of the request. A client stream has one response,
+// which follows it: if the token has not expired then, the call is decided like a
+// unary one, and Check returns nil from then on.
+func (e *Expiry) CheckEnd(isClientStream bool) *challenge.DenialError {
+	denial := e.Check()
+	if denial == nil && isClientStream {
+		e.settled.Store(true)
+	}
+	return denial
 }

@@ -26,11 +26,14 @@ import (
 	drawbridgev1 "github.com/drawbridge-rpc/drawbridge/proto/drawbridge/v1"
 )
 
-// Details iterates over the error details of a denial: one Challenge (RPC-3), and
-// a RetryInfo if a retry may help.
+// Details iterates over the error details of a denial: one Challenge (RPC-3), a
+// google.rpc.ErrorInfo with the same for clients that do not know a Challenge, and
+// a RetryInfo if a retry may help. The reason of the ErrorInfo is the name of the
+// reason in upper case, such as INSUFFICIENT_SCOPE, its domain [ErrorDomain], and
+// its metadata service, scopes (separated by spaces) and resource_metadata.
 func Details(denial *challenge.DenialError) iter.Seq[proto.Message] {
 	return func(yield func(proto.Message) bool) {
-		if yield(denial.Challenge.Proto()) && denial.RetryAfter > 0 {
+		if yield(denial.Challenge.Proto()) && yield(errorInfo(denial)) && denial.RetryAfter > 0 {
 			yield(&errdetails.RetryInfo{RetryDelay: durationpb.New(denial.RetryAfter)})
 		}
 	}
@@ -56,12 +59,15 @@ func FindDenial(err error, code uint32, details iter.Seq[proto.Message]) (*chall
 
 // Answer records that the handler of a procedure responds to the HTTP request of
 // ctx in an RPC protocol, with a denial that may be nil. The bridge then leaves
-// the response as it is, except that it adds the challenge of the denial. Outside
-// of a bridge, Answer does nothing.
-func Answer(ctx context.Context, procedure string, denial *challenge.DenialError) {
-	if e := exchange.FromContext(ctx); e != nil {
+// the response as it is, except that it adds the challenge of the denial to the
+// header. Answer reports whether there is a bridge; outside of one it does
+// nothing.
+func Answer(ctx context.Context, procedure string, denial *challenge.DenialError) bool {
+	e := exchange.FromContext(ctx)
+	if e != nil {
 		e.Native.Claim(procedure, denial)
 	}
+	return e != nil
 }
 
 // Relay records a denial that a backend returned as err, so that it becomes the

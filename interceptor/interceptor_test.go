@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -24,16 +25,21 @@ import (
 func denialFor(reason challenge.Reason) *challenge.DenialError {
 	denial := challenge.NewDenial(reason, io.ErrUnexpectedEOF)
 	denial.Challenge.Realm, denial.Challenge.Scopes = "a.v1.A", []string{"a", "b"}
+	denial.Challenge.ResourceMetadataURL = "https://a.example.com"
 	return denial
 }
 
-// TestDetails: a status carries one Challenge, and a RetryInfo where a retry may
-// help (RPC-2, RPC-3). The cause is in none of them (RPC-7).
+// TestDetails: a status carries one Challenge, an ErrorInfo with the same, and a
+// RetryInfo where a retry may help (RPC-2, RPC-3, RPC-11). The cause is in none of
+// them (RPC-7).
 func TestDetails(t *testing.T) {
 	t.Parallel()
 	for reason := range challenge.Reason(challenge.Reasons) {
 		denial := denialFor(reason)
-		want := []proto.Message{denial.Challenge.Proto()}
+		want := []proto.Message{denial.Challenge.Proto(), &errdetails.ErrorInfo{
+			Reason: strings.ToUpper(reason.String()), Domain: "drawbridge.v1",
+			Metadata: map[string]string{"service": "a.v1.A", "scopes": "a b", "resource_metadata": "https://a.example.com"},
+		}}
 		if reason == challenge.ReasonUnavailable {
 			want = append(want, &errdetails.RetryInfo{RetryDelay: durationpb.New(challenge.RetryAfter)})
 		}
@@ -54,9 +60,46 @@ func TestDetails(t *testing.T) {
 		}
 		break
 	}
+	for detail := range interceptor.Details(denial) {
+		if _, ok := detail.(*errdetails.ErrorInfo); ok {
+			break
+		}
+	}
 	denial.RetryAfter = 1500 * time.Millisecond
-	if got := slices.Collect(interceptor.Details(denial))[1].(*errdetails.RetryInfo).GetRetryDelay().AsDuration(); got != denial.RetryAfter {
+	if got := slices.Collect(interceptor.Details(denial))[2].(*errdetails.RetryInfo).GetRetryDelay().AsDuration(); got != denial.RetryAfter {
 		t.Errorf("RPC-2: got %v, want %v", got, denial.RetryAfter)
+	}
+}
+
+// TestErrorInfo: the reason is a constant that clients compare with, and the
+// metadata holds what there is, in a bounded size (RPC-11).
+func TestErrorInfo(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name      string
+		reason    challenge.Reason
+		challenge challenge.Challenge
+		want      string
+		metadata  map[string]string
+	}{
+		{"empty", challenge.ReasonNoCredentials, challenge.Challenge{}, "NO_CREDENTIALS", nil},
+		{"step-up", challenge.ReasonInsufficientAuthentication, challenge.Challenge{ACRValues: []string{"gold"}}, "INSUFFICIENT_USER_AUTHENTICATION", nil},
+		{
+			"the longest values", challenge.ReasonInsufficientScope,
+			challenge.Challenge{Realm: "a.v1.A", Scopes: []string{strings.Repeat("a", 1024)}}, "INSUFFICIENT_SCOPE",
+			map[string]string{"service": "a.v1.A", "scopes": strings.Repeat("a", 1024)},
+		},
+		{
+			"longer ones", challenge.ReasonInvalidToken,
+			challenge.Challenge{Realm: "a.v1.A", Scopes: []string{strings.Repeat("a", 512), strings.Repeat("b", 512)}, ResourceMetadataURL: "https://" + strings.Repeat("a", 1024)},
+			"INVALID_TOKEN", map[string]string{"service": "a.v1.A"},
+		},
+	} {
+		details := slices.Collect(interceptor.Details(&challenge.DenialError{Reason: tt.reason, Challenge: tt.challenge}))
+		want := &errdetails.ErrorInfo{Reason: tt.want, Domain: interceptor.ErrorDomain, Metadata: tt.metadata}
+		if len(details) != 2 || !proto.Equal(details[1], want) {
+			t.Errorf("RPC-11: %s: got %v, want %v", tt.name, details, want)
+		}
 	}
 }
 

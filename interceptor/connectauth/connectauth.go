@@ -16,7 +16,6 @@ import (
 	"connectrpc.com/connect"
 
 	"github.com/drawbridge-rpc/drawbridge"
-	"github.com/drawbridge-rpc/drawbridge/challenge"
 	"github.com/drawbridge-rpc/drawbridge/interceptor"
 )
 
@@ -29,6 +28,11 @@ import (
 // connect-go rejects requests with the wrong HTTP method or content type before
 // the gate runs.
 //
+// The option cannot read the body of a request that it refuses. Over HTTP/2, some
+// clients and proxies drop the response then; with a [Guard], which refuses the
+// request itself, or below the Handler of a bridge of package httpbridge, it
+// arrives.
+//
 // The path of the procedure selects the resource, also where the handler is
 // mounted below a prefix, because the option sees neither the URL nor the state of
 // TLS. Below a [Guard] it is the path of the URL.
@@ -36,7 +40,7 @@ func WithAuthorizer(a *drawbridge.Authorizer) connect.HandlerOption {
 	adapter := a.Adapter()
 	return connect.WithHandlerOptions(
 		connect.WithRequestGate(gate(adapter)),
-		connect.WithInterceptors(&expiry{adapter: adapter}),
+		connect.WithInterceptors(&handlerInterceptor{adapter: adapter}),
 	)
 }
 
@@ -47,11 +51,15 @@ func gate(adapter drawbridge.Adapter) connect.RequestGateFunc {
 	return func(ctx context.Context, spec connect.Spec, peer connect.Peer, header http.Header) (context.Context, error) {
 		req := requestOf(ctx, spec, peer, header)
 		authorized, denial := adapter.Authorize(ctx, &req)
-		interceptor.Answer(ctx, spec.Procedure, denial)
-		if denial != nil {
-			return nil, newErrorWithMeta(denial, peer.Protocol)
+		bridged := interceptor.Answer(ctx, spec.Procedure, denial)
+		switch {
+		case denial == nil:
+			return authorized, nil
+		case bridged && spec.StreamType != connect.StreamTypeUnary:
+			return nil, newError(denial) // The bridge writes the header.
+		default:
+			return nil, newErrorOver(peer.Protocol, denial)
 		}
-		return authorized, nil
 	}
 }
 
@@ -60,12 +68,13 @@ func gate(adapter drawbridge.Adapter) connect.RequestGateFunc {
 // unary call has been decoded when it decides. Installed beside [WithAuthorizer],
 // it adds nothing and decides nothing twice.
 func NewInterceptor(a *drawbridge.Authorizer) connect.Interceptor {
-	return &guardInterceptor{expiry{adapter: a.Adapter()}}
+	return &guardInterceptor{handlerInterceptor{adapter: a.Adapter()}}
 }
 
-type guardInterceptor struct{ expiry }
+type guardInterceptor struct{ handlerInterceptor }
 
 func (g *guardInterceptor) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
+	served := g.handlerInterceptor.WrapUnary(next)
 	return func(ctx context.Context, call connect.AnyRequest) (connect.AnyResponse, error) {
 		if call.Spec().IsClient {
 			return next(ctx, call)
@@ -75,31 +84,25 @@ func (g *guardInterceptor) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
 		interceptor.Answer(ctx, call.Spec().Procedure, denial)
 		if denial != nil {
 			if info, ok := connect.CallInfoForHandlerContext(ctx); ok {
-				setChallenge(info.ResponseHeader(), denial)
+				denial.SetHeader(info.ResponseHeader())
 			}
-			return nil, NewError(denial)
+			return nil, newError(denial)
 		}
-		return next(authorized, call)
+		return served(authorized, call)
 	}
 }
 
 func (g *guardInterceptor) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.StreamingHandlerFunc {
-	next = g.expiry.WrapStreamingHandler(next)
+	served := g.handlerInterceptor.WrapStreamingHandler(next)
 	return func(ctx context.Context, conn connect.StreamingHandlerConn) error {
 		req := requestOf(ctx, conn.Spec(), conn.Peer(), conn.RequestHeader())
 		authorized, denial := g.adapter.Authorize(ctx, &req)
 		interceptor.Answer(ctx, conn.Spec().Procedure, denial)
 		if denial != nil {
-			setChallenge(conn.ResponseHeader(), denial)
-			return NewError(denial)
+			denial.SetHeader(conn.ResponseHeader())
+			return newError(denial)
 		}
-		return next(authorized, conn)
-	}
-}
-
-func setChallenge(header http.Header, denial *challenge.DenialError) {
-	if denial.Reason.Challenges() {
-		header.Set(wwwAuthenticate, denial.Challenge.Header())
+		return served(authorized, conn)
 	}
 }
 

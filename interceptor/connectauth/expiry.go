@@ -2,43 +2,34 @@ package connectauth
 
 import (
 	"context"
+	"errors"
+	"io"
 	"sync/atomic"
 
 	"connectrpc.com/connect"
 
 	"github.com/drawbridge-rpc/drawbridge"
+	"github.com/drawbridge-rpc/drawbridge/challenge"
 	"github.com/drawbridge-rpc/drawbridge/interceptor"
 )
 
-// expiry ends streams that outlive the token they were opened with. It leaves
-// unary calls alone.
-type expiry struct{ adapter drawbridge.Adapter }
-
-func (*expiry) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc { return next }
-
-func (*expiry) WrapStreamingClient(next connect.StreamingClientFunc) connect.StreamingClientFunc {
-	return next
-}
-
-func (e *expiry) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.StreamingHandlerFunc {
-	return func(ctx context.Context, conn connect.StreamingHandlerConn) error {
-		caller := e.adapter.Caller(ctx)
-		if _, wrapped := conn.(*expiringConn); wrapped || caller.Expiry().IsZero() {
-			return next(ctx, conn)
-		}
-		expiring := &expiringConn{StreamingHandlerConn: conn, expiry: expiryOf(ctx, caller)}
-		if expiring.expiry == nil {
-			expiring.expiry = new(interceptor.Expiry)
-			expiring.expiry.Start(ctx, caller, conn.Spec().Procedure)
-		}
-		err := next(ctx, expiring)
-		if refusal := expiring.refusal.Load(); err == nil && refusal != nil {
-			// The handler has ignored that a message was refused. To the client,
-			// the stream must not look complete.
-			return refusal
-		}
-		return err
+// serveUntilExpiry serves a stream until the token of its caller has expired.
+func serveUntilExpiry(ctx context.Context, conn connect.StreamingHandlerConn, caller *drawbridge.Caller, next connect.StreamingHandlerFunc) error {
+	if _, wrapped := conn.(*expiringConn); wrapped || caller.Expiry().IsZero() {
+		return next(ctx, conn)
 	}
+	expiring := &expiringConn{StreamingHandlerConn: conn, expiry: expiryOf(ctx, caller)}
+	if expiring.expiry == nil {
+		expiring.expiry = new(interceptor.Expiry)
+		expiring.expiry.Start(ctx, caller, conn.Spec().Procedure)
+	}
+	err := next(ctx, expiring)
+	if refusal := expiring.refusal.Load(); err == nil && refusal != nil {
+		// The handler has ignored that a message was refused. To the client, the
+		// stream must not look complete.
+		return refusal
+	}
+	return err
 }
 
 // expiringConn refuses messages once the token has expired.
@@ -49,29 +40,38 @@ type expiringConn struct {
 	refusal atomic.Pointer[connect.Error]
 }
 
-// Receive waits for the message first: the token may expire meanwhile.
+// Receive waits for the message, or the end, first: the token may expire
+// meanwhile.
 func (c *expiringConn) Receive(message any) error {
-	if err := c.StreamingHandlerConn.Receive(message); err != nil {
-		return err
+	err := c.StreamingHandlerConn.Receive(message)
+	var refusal error
+	switch {
+	case err == nil:
+		refusal = c.refuse(c.expiry.Check())
+	case errors.Is(err, io.EOF):
+		refusal = c.refuse(c.expiry.CheckEnd(c.Spec().StreamType == connect.StreamTypeClient))
 	}
-	return c.check()
+	if refusal != nil {
+		return refusal
+	}
+	return err
 }
 
 func (c *expiringConn) Send(message any) error {
-	if err := c.check(); err != nil {
+	if err := c.refuse(c.expiry.Check()); err != nil {
 		return err
 	}
 	return c.StreamingHandlerConn.Send(message)
 }
 
-func (c *expiringConn) check() error {
-	denial := c.expiry.Check()
+// refuse returns the same error for each denial, and nil for nil.
+func (c *expiringConn) refuse(denial *challenge.DenialError) error {
 	if denial == nil {
 		return nil
 	}
 	if refusal := c.refusal.Load(); refusal != nil {
 		return refusal
 	}
-	c.refusal.CompareAndSwap(nil, newErrorWithMeta(denial, c.Peer().Protocol))
+	c.refusal.CompareAndSwap(nil, newErrorOver(c.Peer().Protocol, denial))
 	return c.refusal.Load()
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -163,17 +164,17 @@ func TestExpiryIsLoggedOnce(t *testing.T) {
 			if n := w.Log.Logged.Load(); n != 1 {
 				t.Errorf("SEED-1: %s, %s: logged %d times", guard.name, over.name, n)
 			}
-			// The metadata carries a copy, where it reaches the client: over
-			// gRPC it would be a trailer, from which net/http drops the field.
+			// The metadata carries a copy, where it reaches the client. Over gRPC
+			// that is the header, which the guard alone does not write.
 			var refused *connect.Error
 			if !errors.As(err, &refused) {
 				t.Fatal(err)
 			}
 			want := expiredHeader
-			if over.name == "gRPC" {
+			if over.name == "gRPC" && guard.name == "guard" {
 				want = ""
 			}
-			if got := refused.Meta().Get("Www-Authenticate"); got != want {
+			if got := strings.Join(refused.Meta()["Www-Authenticate"], "; "); got != want {
 				t.Errorf("RPC-3: %s, %s: in the metadata\n got %s\nwant %s", guard.name, over.name, got, want)
 			}
 			_ = stream.CloseRequest()

@@ -42,6 +42,8 @@ import (
 //   - Other requests pass untouched, and so do CORS preflights: a plain handler at
 //     the path of a procedure must not act on OPTIONS.
 //
+// A path of more than 8 KiB is refused with 414 before anything walks it.
+//
 // A stream ends when the token that opened it expires: with the next message in
 // either direction. [WithAuthorizer] on a handler behind the guard skips its
 // decision only where requirement, resource and credential are the same.
@@ -61,12 +63,16 @@ type guard struct {
 	adapter drawbridge.Adapter
 	next    http.Handler
 	writer  *connect.ErrorWriter
-	unary   sync.Map // procedure → bool, of those that a descriptor knows
+
+	streamTypes sync.Map // procedure → connect.StreamType, of those that a descriptor knows
 }
 
 var _ exchange.Guard = (*guard)(nil)
 
 func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if exchange.RefuseLongPath(w, r) {
+		return
+	}
 	decided := g.Decide(r)
 	switch {
 	case decided.Denial != nil:
@@ -90,7 +96,7 @@ func (g *guard) Decide(r *http.Request) (decided exchange.Decision) {
 	}
 	req := drawbridge.HTTPRequest(r)
 	adapter := g.adapter.Pin(r.Context())
-	procedure, known := procedureOf(adapter, r, &req)
+	procedure, known := exchange.ProcedureOf(r.Context(), adapter, &req)
 	protocol := protocolOf(r)
 	isRPC := isRPC(r, protocol)
 	if !known && !isRPC && !isUnversioned(r, procedure) {
@@ -104,27 +110,6 @@ func (g *guard) Decide(r *http.Request) (decided exchange.Decision) {
 	decided.MayStream = protocol.MayStream()
 	decided.Denial = adapter.Decide(r.Context(), &req, &decided.Caller)
 	return decided
-}
-
-// procedureOf returns the procedure that the path of a request names, and
-// whether it is that of a known service.
-func procedureOf(adapter drawbridge.Adapter, r *http.Request, req *drawbridge.Request) (procedure string, known bool) {
-	path := r.URL.Path
-	if isKnown(adapter, path) {
-		return path, true
-	}
-	mount := adapter.Mount(r.Context(), req)
-	if rest, ok := strings.CutPrefix(path, mount); ok && mount != "" && (rest == "" || rest[0] == '/') {
-		return rest, isKnown(adapter, rest)
-	}
-	return path, false
-}
-
-// isKnown reports whether a path is exactly that of a procedure of a known
-// service.
-func isKnown(adapter drawbridge.Adapter, path string) bool {
-	service, _, ok := rpc.CutProcedure(path)
-	return ok && adapter.KnowsService(service)
 }
 
 // isUnversioned reports whether connect-go would take a request for an RPC that
@@ -181,14 +166,25 @@ func (g *guard) Serve(w http.ResponseWriter, r *http.Request, caller *drawbridge
 		ctx = context.WithValue(ctx, mountedKey{}, &mounted{decided.Procedure, r.URL.Path, r.URL.RawPath})
 		r = r.WithContext(ctx)
 	}
-	if !decided.MayStream || caller.Expiry().IsZero() || g.isUnary(decided.Procedure) || expires(ctx, caller) {
+	streamType := connect.StreamTypeUnary
+	if decided.MayStream && !caller.Expiry().IsZero() {
+		streamType = g.streamType(decided.Procedure)
+	}
+	if streamType == connect.StreamTypeUnary || expires(ctx, caller) {
 		g.next.ServeHTTP(w, r)
+		dropTrailer(w.Header())
 		return
 	}
-	stream := newExpiringStream(ctx, w, r, caller, decided.Procedure)
+	stream := newExpiringStream(ctx, w, r, caller, decided.Procedure, streamType)
 	g.next.ServeHTTP(stream, stream.request(ctx, r))
 	stream.finish()
+	dropTrailer(w.Header())
 }
+
+// dropTrailer removes the copy of the challenge that connect-go sends as a trailer
+// over gRPC, where a handler has returned a denial: net/http would log that
+// WWW-Authenticate must not be a trailer.
+func dropTrailer(header http.Header) { delete(header, http.TrailerPrefix+wwwAuthenticate) }
 
 // mounted is a procedure that is mounted below the path of its resource. A
 // handler further in does not see the URL, and the path of the procedure alone
@@ -205,31 +201,42 @@ func applyMount(ctx context.Context, req *drawbridge.Request) {
 	}
 }
 
-// isUnary reports whether a descriptor says that a procedure is no stream.
-func (g *guard) isUnary(procedure string) bool {
-	if unary, ok := g.unary.Load(procedure); ok {
-		return unary.(bool) //nolint:forcetypeassert // Nothing else is ever stored.
+// streamType returns the type of a procedure. One without a descriptor may be any.
+func (g *guard) streamType(procedure string) connect.StreamType {
+	if known, ok := g.streamTypes.Load(procedure); ok {
+		return known.(connect.StreamType) //nolint:forcetypeassert // Nothing else is ever stored.
 	}
 	service, method, _ := rpc.CutProcedure(procedure)
 	found, err := protoregistry.GlobalFiles.FindDescriptorByName(protoreflect.FullName(service + "." + method))
 	descriptor, ok := found.(protoreflect.MethodDescriptor)
 	if err != nil || !ok {
-		return false
+		return connect.StreamTypeBidi
 	}
-	unary := !descriptor.IsStreamingClient() && !descriptor.IsStreamingServer()
-	g.unary.Store(procedure, unary)
-	return unary
+	known := connect.StreamTypeUnary
+	if descriptor.IsStreamingClient() {
+		known |= connect.StreamTypeClient
+	}
+	if descriptor.IsStreamingServer() {
+		known |= connect.StreamTypeServer
+	}
+	g.streamTypes.Store(procedure, known)
+	return known
 }
 
 // Refuse implements exchange.Guard.
 func (g *guard) Refuse(w http.ResponseWriter, r *http.Request, denial *challenge.DenialError) {
+	respondEarly(w, r, func(incomplete bool) { g.write(w, r, denial, incomplete) })
+}
+
+// write writes a denial in the protocol of the request.
+func (g *guard) write(w http.ResponseWriter, r *http.Request, denial *challenge.DenialError, incomplete bool) {
 	if shape := shapeOf(r); shape != unknownShape {
-		refusalForms[shape].Of(denial).write(w, r)
+		writeForm(w, r, shape, denial, incomplete)
 		return
 	}
 	if protocol := protocolOf(r); (isRPC(r, protocol) || isConnectJSON(r, protocol)) && g.writer.IsSupported(r) {
-		setChallenge(w.Header(), denial)
-		_ = g.writer.Write(w, r, NewError(denial)) // A failure means that the client is gone.
+		denial.SetHeader(w.Header())
+		_ = g.writer.Write(w, r, newError(denial)) // A failure means that the client is gone.
 		return
 	}
 	denial.Response().Write(w)

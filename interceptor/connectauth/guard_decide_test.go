@@ -73,7 +73,7 @@ func TestGuardDecidesOnce(t *testing.T) {
 		{"two credentials", tokenGood, "", authorization("Bearer "+tokenGood, "Bearer "+tokenGood), connect.CodeInvalidArgument, 1, 1},
 		{"another resource", tokenGood, "api.example.com", func(r *http.Request) { r.Host, r.Header["Host"] = "other.example.com", []string{"other.example.com"} }, connect.CodeUnauthenticated, 2, 1},
 		{"another requirement, a public one", tokenGood, "", route(rpctest.PublicService, rpctest.Unary), 0, 1, 0},
-		{"another requirement, without a rule", tokenGood, "", func(r *http.Request) { r.URL.Path += "x" }, connect.CodeNotFound, 2, 1},
+		{"another requirement, without a rule", tokenGood, "", func(r *http.Request) { r.URL.Path += "x" }, connect.CodeUnimplemented, 2, 1},
 	} {
 		for _, nesting := range nestings {
 			if nesting.name != "two guards" && strings.HasSuffix(row.name, "without a rule") {
@@ -268,6 +268,7 @@ func TestGuardOfOneMountAmongOthers(t *testing.T) {
 		w := newWorld(t, func(cfg *drawbridge.Config) {
 			cfg.Resources[0].Audiences = []string{resource}
 			cfg.Resources[0].Identifier = resource + "/api"
+			cfg.Resources[0].Services = []string{rpctest.GuardedService}
 			cfg.Resources = append(cfg.Resources, drawbridge.Resource{Identifier: resource + "/mcp", AuthorizationServers: []string{rpctest.Issuer}})
 		})
 		server := rpctest.ServeHTTP(t, nesting.wrap(w, func(next http.Handler) http.Handler { return http.StripPrefix("/api", next) }))

@@ -6,24 +6,31 @@ import (
 	"testing"
 	"time"
 
+	"connectrpc.com/connect"
+
 	"github.com/drawbridge-rpc/drawbridge"
 	"github.com/drawbridge-rpc/drawbridge/internal/rpctest"
 	"github.com/drawbridge-rpc/drawbridge/token"
 )
 
-// TestIsUnary: what a descriptor says of a procedure is remembered as it is. A
+// TestStreamType: what a descriptor says of a procedure is remembered as it is. A
 // stream that was taken for a unary call would outlive its token.
-func TestIsUnary(t *testing.T) {
+func TestStreamType(t *testing.T) {
 	t.Parallel()
 	g := &guard{}
 	for range 2 {
-		for _, method := range rpctest.Kinds {
-			if got := g.isUnary(rpctest.Procedure(rpctest.GuardedService, method)); got != (method == rpctest.Unary) {
-				t.Errorf("%s: got %t", method, got)
+		for method, want := range map[string]connect.StreamType{
+			rpctest.Unary: connect.StreamTypeUnary, rpctest.Client: connect.StreamTypeClient,
+			rpctest.Server: connect.StreamTypeServer, rpctest.Bidi: connect.StreamTypeBidi,
+		} {
+			if got := g.streamType(rpctest.Procedure(rpctest.GuardedService, method)); got != want {
+				t.Errorf("%s: got %v, want %v", method, got, want)
 			}
 		}
-		if g.isUnary("/not.described.v1.Service/Get") || g.isUnary("/") {
-			t.Error("a procedure without a descriptor is unary")
+		for _, unknown := range []string{"/not.described.v1.Service/Get", "/"} {
+			if got := g.streamType(unknown); got != connect.StreamTypeBidi {
+				t.Errorf("%s: got %v", unknown, got)
+			}
 		}
 	}
 }

@@ -239,10 +239,10 @@ func TestGuardOnTheWay(t *testing.T) {
 		{"all rules are met", guardedServer + "/x" + guardedUnary + publicUnary, tokenGood, untouched, untouched, 2},
 		{"one rule is asked once", guardedUnary + guardedUnary + guardedUnary, tokenGood, untouched, untouched, 1},
 		{"many of one", many, "", untouched, 401, 0},
-		{"no rule", "/x/" + rpctest.GuardedService + "/Missing", tokenGood, 404, 404, 1},
+		{"RPC-8: no rule", "/x/" + rpctest.GuardedService + "/Missing", tokenGood, 501, 501, 1},
 		{"eight rules", crowd.String(), tokenRead, untouched, 403, 8},
-		{"more rules than are asked", crowd.String() + publicUnary, tokenGood, 404, 404, 1},
-		{"more rules than are asked, no token", strings.Repeat(crowd.String(), 100) + publicUnary, "", 401, 401, 0},
+		{"more rules than are asked", crowd.String() + publicUnary, tokenGood, 501, 501, 1},
+		{"more rules than are asked, no token", strings.Repeat(crowd.String(), 60) + publicUnary, "", 401, 401, 0},
 		{"an unknown service at the end", "/x" + guardedUnary + nowhereUnary, "", untouched, 401, 0},
 		{"something else at the end", "/x" + guardedUnary + "/readme", "", untouched, 401, 0},
 	} {
@@ -277,28 +277,34 @@ func TestGuardOnTheWay(t *testing.T) {
 	}
 }
 
-// TestGuardOfLongPaths: a path of any length is decided with little work, and the
-// longest ones are those of no procedure if a router might clean them (RPC-5).
+// TestGuardOfLongPaths: a path of up to 8 KiB is decided with little work, and a
+// longer one is refused before anything walks it (RPC-5).
 func TestGuardOfLongPaths(t *testing.T) {
 	t.Parallel()
-	const megabyte = 1 << 20
+	const longest, megabyte = 8 << 10, 1 << 20
 	w := newWorld(t)
 	guarded := connectauth.Guard(w.Authorizer, http.HandlerFunc(teapot))
 	for _, row := range []struct {
 		name, path string
 		want       int
 	}{
-		{"letters", "/" + strings.Repeat("a", megabyte), untouched},
-		{"segments", strings.Repeat("/a", megabyte/2), untouched},
-		{"dots", strings.Repeat("/.", megabyte/2) + guardedUnary, 400},
-		{"dots inside", "/" + rpctest.GuardedService + strings.Repeat("/.", megabyte/2) + "/" + rpctest.Unary, 400},
-		{"slashes at the end", guardedUnary + strings.Repeat("/", megabyte), 401},
-		{"backslashes", strings.Repeat(`\x`, megabyte/2), 401},
-		{"a prefix of letters", "/" + strings.Repeat("a", megabyte) + guardedUnary, 401},
-		{"public services", strings.Repeat(publicUnary, megabyte/len(publicUnary)), 401},
+		{"letters", "/" + strings.Repeat("a", megabyte), 414},
+		{"segments", strings.Repeat("/a", megabyte/2), 414},
+		{"dots", strings.Repeat("/.", megabyte/2) + guardedUnary, 414},
+		{"slashes at the end", guardedUnary + strings.Repeat("/", megabyte), 414},
+		{"backslashes", strings.Repeat(`\x`, megabyte/2), 414},
+		{"public services", strings.Repeat(publicUnary, megabyte/len(publicUnary)), 414},
+		{"one byte too many", "/" + strings.Repeat("a", longest), 414},
+		{"one escape too many", "/%61" + strings.Repeat("a", longest-3), 414},
+		{"the longest", "/" + strings.Repeat("a", longest-1), untouched},
+		{"a few slashes", strings.Repeat("/", 1000), untouched},
+		{"the longest of slashes", strings.Repeat("/", longest), 401},
+		{"the longest of segments", strings.Repeat("/a", longest/2), untouched},
+		{"the longest of a procedure", strings.Repeat("/", longest-len(guardedUnary)) + guardedUnary, 401},
+		{"the longest that is cleaned", guardedUnary + strings.Repeat("/", longest-len(guardedUnary)), 401},
+		{"the longest of dots", strings.Repeat("/.", 4000) + guardedUnary, 400},
 		{"a few public services", strings.Repeat(publicUnary, 32), untouched},
 		{"a few more public services", strings.Repeat(publicUnary, 33), 401},
-		{"a few slashes", strings.Repeat("/", 8<<10), untouched},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
@@ -351,7 +357,7 @@ func TestGuardBehindStripPrefix(t *testing.T) {
 	}
 	// An RPC of a service that no rule names, and that the path says it is.
 	for _, over := range protocols {
-		if got := call(t, server+"/v2", rpctest.PublicService, rpctest.Unary, tokenGood, over.option); got.code() != connect.CodeNotFound {
+		if got := call(t, server+"/v2", rpctest.PublicService, rpctest.Unary, tokenGood, over.option); got.code() != connect.CodeUnimplemented || len(challenges(t, got.err)) != 1 {
 			t.Errorf("RPC-6: %s: got %+v", over.name, got)
 		}
 	}

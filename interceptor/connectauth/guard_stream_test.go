@@ -266,7 +266,7 @@ func TestStreamOfGRPCGo(t *testing.T) {
 		t.Fatalf("got %v, %v", got, err)
 	}
 	err = stream.RecvMsg(got)
-	if status.Code(err) != codes.Unauthenticated || len(status.Convert(err).Details()) != 1 {
+	if status.Code(err) != codes.Unauthenticated || len(status.Convert(err).Details()) != 2 {
 		t.Errorf("R9068-4.c: got %v, %v", got, err)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -184,6 +185,36 @@ func TestLeadingHeader(t *testing.T) {
 				}
 				if header := got.err.Meta().Get("Www-Authenticate"); header != anywhere {
 					t.Errorf("RPC-3: in the metadata\n got %s\nwant %s", header, anywhere)
+				}
+			})
+		})
+	}
+}
+
+// TestRetryAfter: an outage says when to try again, once, where the challenge of
+// another refusal would stand, and in the header of a unary call over Connect
+// (RPC-2).
+func TestRetryAfter(t *testing.T) {
+	t.Parallel()
+	for _, guard := range guards {
+		t.Run(guard.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			server := guard.serve(t, w)
+			each(t, func(t *testing.T, over protocol, method string) {
+				got := call(t, server, rpctest.GuardedService, method, tokenDown, over.option)
+				if got.err == nil {
+					t.Fatal("let in")
+				}
+				want := []string{"5"}
+				if !guard.leads && over.name == "gRPC" {
+					want = nil
+				}
+				if values := got.err.Meta()["Retry-After"]; !slices.Equal(values, want) {
+					t.Errorf("RPC-2: in the metadata: %q, want %q", values, want)
+				}
+				if values := got.leading["Retry-After"]; over.name == "Connect" && method == rpctest.Unary && !slices.Equal(values, want) {
+					t.Errorf("RPC-2: in the header: %q, want %q", values, want)
 				}
 			})
 		})

@@ -12,9 +12,19 @@ import (
 )
 
 // NotFoundHandler answers calls of services that no handler serves, and is
-// mounted at "/". A caller without a valid token gets the challenge that any
-// other procedure gives, so that its calls do not show which services exist.
-// Requests that are not RPCs get a plain 404.
+// mounted at "/". A caller without a valid token gets a challenge, as for a
+// procedure that exists. It shows whether a rule exists, because the challenge for
+// a procedure with a rule names the scopes of the rule, but not whether a handler
+// does. Any other caller gets unimplemented. Requests that are not RPCs get a
+// plain 404.
+//
+// A public rule for a service that the server does not have is legal, and every
+// caller gets unimplemented, which clients of gRPC wait for. A server wants such
+// rules if its clients check its health (grpc.health.v1.Health), fall back from
+// one version of reflection to another (grpc.reflection.v1.ServerReflection,
+// grpc.reflection.v1alpha.ServerReflection), or watch its load
+// (xds.service.orca.v3.OpenRcaService): the channel itself makes these calls,
+// without a token.
 //
 // Handlers of connect-go answer unknown methods of their own service, and
 // requests that are not RPCs, by themselves, which shows that there is a handler.
@@ -31,10 +41,12 @@ func NotFoundHandler(a *drawbridge.Authorizer) http.Handler {
 		refusal := connect.NewError(connect.CodeUnimplemented, errors.New("no such service or method"))
 		if _, denial := adapter.Authorize(r.Context(), &req); denial != nil {
 			interceptor.Answer(r.Context(), req.Procedure, denial)
-			setChallenge(w.Header(), denial)
-			refusal = NewError(denial)
+			denial.SetHeader(w.Header())
+			refusal = newError(denial)
 		}
-		_ = writer.Write(w, r, refusal) // A failure means that the client is gone.
+		respondEarly(w, r, func(bool) {
+			_ = writer.Write(w, r, refusal) // A failure means that the client is gone.
+		})
 	})
 }
 

@@ -22,16 +22,16 @@ func TestNotFoundRPC(t *testing.T) {
 		name, service, token string
 		want                 connect.Code
 		http                 int
-		challenged           bool
+		denied, challenged   bool
 	}{
-		{"SEED-7: no rule, no token", rpctest.NowhereService, "", connect.CodeUnauthenticated, http.StatusUnauthorized, true},
-		{"SEED-7: no rule, bad token", rpctest.NowhereService, tokenBad, connect.CodeUnauthenticated, http.StatusUnauthorized, true},
-		{"SEED-7: no rule, token", rpctest.NowhereService, tokenGood, connect.CodeNotFound, http.StatusNotFound, false},
-		{"RPC-2: no rule, outage", rpctest.NowhereService, tokenDown, connect.CodeUnavailable, http.StatusServiceUnavailable, false},
-		{"a rule and no token", rpctest.GuardedService, "", connect.CodeUnauthenticated, http.StatusUnauthorized, true},
-		{"a rule and no scope", rpctest.GuardedService, tokenRead, connect.CodePermissionDenied, http.StatusForbidden, true},
-		{"a rule and no handler", rpctest.GuardedService, tokenGood, connect.CodeUnimplemented, http.StatusNotImplemented, false},
-		{"public and no handler", rpctest.PublicService, "", connect.CodeUnimplemented, http.StatusNotImplemented, false},
+		{"SEED-7: no rule, no token", rpctest.NowhereService, "", connect.CodeUnauthenticated, http.StatusUnauthorized, true, true},
+		{"SEED-7: no rule, bad token", rpctest.NowhereService, tokenBad, connect.CodeUnauthenticated, http.StatusUnauthorized, true, true},
+		{"SEED-7, RPC-8: no rule, token", rpctest.NowhereService, tokenGood, connect.CodeUnimplemented, http.StatusNotImplemented, true, false},
+		{"RPC-2: no rule, outage", rpctest.NowhereService, tokenDown, connect.CodeUnavailable, http.StatusServiceUnavailable, true, false},
+		{"a rule and no token", rpctest.GuardedService, "", connect.CodeUnauthenticated, http.StatusUnauthorized, true, true},
+		{"a rule and no scope", rpctest.GuardedService, tokenRead, connect.CodePermissionDenied, http.StatusForbidden, true, true},
+		{"RPC-8: a rule and no handler", rpctest.GuardedService, tokenGood, connect.CodeUnimplemented, http.StatusNotImplemented, false, false},
+		{"RPC-8: public and no handler", rpctest.PublicService, "", connect.CodeUnimplemented, http.StatusNotImplemented, false, false},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
@@ -46,8 +46,10 @@ func TestNotFoundRPC(t *testing.T) {
 				if header := got.leading.Values("Www-Authenticate"); len(header) != int(one(row.challenged)) {
 					t.Errorf("R9110-11.d: the header is %q", header)
 				}
-				if row.want != connect.CodeUnimplemented {
+				if row.denied {
 					checkRefusal(t, got)
+				} else if _, ok := connectauth.FromError(got.err); ok {
+					t.Errorf("RPC-8: %v is taken for a denial", got.err)
 				}
 			})
 		})

@@ -2,8 +2,8 @@ package connectauth
 
 import (
 	"bytes"
+	"io"
 	"net/http"
-	"slices"
 
 	"connectrpc.com/connect"
 
@@ -66,8 +66,9 @@ type refusal struct {
 	status   int
 	unary    bool
 	header   []field
-	body     []byte
+	body     string
 	trailers []field
+	values   int // how many there are in header and trailers
 }
 
 type field struct {
@@ -75,34 +76,46 @@ type field struct {
 	values []string
 }
 
-var jsonContent = []string{"application/json"}
+const jsonContent = "application/json"
 
 // newRefusalForm lets connect-go write the denial once, for a request with the
 // content type of the shape.
 func newRefusalForm(contentType string) *challenge.Form[*refusal] {
 	return challenge.NewForm(func(denial *challenge.DenialError) *refusal {
-		return captureError(contentType, NewError(denial), denial).refusal(contentType == jsonContent[0])
+		return captureError(contentType, newError(denial), denial).refusal(contentType == jsonContent)
 	})
 }
 
-// write sends the refusal.
+// write sends the refusal. What it writes is the receiver's own, because a
+// middleware may change it in place: the values are copies, in one allocation, and
+// the body is a string.
 func (f *refusal) write(w http.ResponseWriter, r *http.Request) {
-	header := w.Header()
-	if f.unary {
-		header["Content-Type"] = jsonContent
-	} else {
-		header["Content-Type"] = r.Header["Content-Type"]
+	header, own := w.Header(), make(ownValues, 0, f.values+1)
+	contentType := jsonContent
+	if !f.unary {
+		contentType = r.Header["Content-Type"][0] // A request with a shape has one.
 	}
-	for i := range f.header {
-		header[f.header[i].name] = f.header[i].values
-	}
+	own = append(own, contentType)
+	header["Content-Type"] = own[:1:1]
+	own = own.set(header, f.header)
 	w.WriteHeader(f.status)
-	if len(f.body) > 0 {
-		_, _ = w.Write(f.body) // A failure means that the client is gone.
+	if f.body != "" {
+		_, _ = io.WriteString(w, f.body) // A failure means that the client is gone.
 	}
-	for i := range f.trailers {
-		header[f.trailers[i].name] = f.trailers[i].values
+	own.set(header, f.trailers)
+}
+
+// ownValues are the values of a header that is being written.
+type ownValues []string
+
+// set sets fields of header to copies of their values, which it appends to own.
+func (own ownValues) set(header http.Header, fields []field) ownValues {
+	for i := range fields {
+		start := len(own)
+		own = append(own, fields[i].values...)
+		header[fields[i].name] = own[start:len(own):len(own)]
 	}
+	return own
 }
 
 // capture is a response writer that keeps a response.
@@ -119,7 +132,7 @@ func captureError(contentType string, err *connect.Error, denial *challenge.Deni
 	request := &http.Request{Method: http.MethodPost, Header: http.Header{"Content-Type": {contentType}}}
 	c := &capture{header: make(http.Header)}
 	if denial != nil {
-		setChallenge(c.header, denial)
+		denial.SetHeader(c.header)
 	}
 	_ = connect.NewErrorWriter().Write(c, request, err) // A capture does not fail.
 	return c
@@ -133,17 +146,16 @@ func (c *capture) Write(data []byte) (int, error) { return c.body.Write(data) }
 
 // refusal returns the captured response, without the content type.
 func (c *capture) refusal(unary bool) *refusal {
-	f := &refusal{status: c.status, unary: unary, body: c.body.Bytes()}
+	f := &refusal{status: c.status, unary: unary, body: c.body.String()}
 	for name, values := range c.header {
-		// Clipped, so that a middleware which adds a value gets a copy.
-		kept := field{name, slices.Clip(values)}
-		_, sent := c.sent[name]
-		switch {
-		case name == "Content-Type":
-		case sent:
-			f.header = append(f.header, kept)
-		default:
-			f.trailers = append(f.trailers, kept)
+		if name == "Content-Type" {
+			continue
+		}
+		f.values += len(values)
+		if _, sent := c.sent[name]; sent {
+			f.header = append(f.header, field{name, values})
+		} else {
+			f.trailers = append(f.trailers, field{name, values})
 		}
 	}
 	return f

@@ -5,6 +5,8 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"net/http/httptest"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -25,10 +27,13 @@ func byConnect(a *drawbridge.Authorizer) http.Handler {
 		req := drawbridge.HTTPRequest(r)
 		req.Procedure = r.URL.Path
 		_, denial := a.Adapter().Authorize(r.Context(), &req)
-		if denial.Reason.Challenges() {
-			w.Header().Set("Www-Authenticate", denial.Challenge.Header())
+		err := connectauth.NewError(denial)
+		maps.Copy(w.Header(), err.Meta())
+		clear(err.Meta())
+		_ = writer.Write(w, r, err)
+		if strings.HasPrefix(strings.ToLower(r.Header.Get("Content-Type")), "application/grpc") && !strings.Contains(r.Header.Get("Content-Type"), "web") {
+			w.(http.Flusher).Flush() // So do its handlers, for golang/go#54723.
 		}
-		_ = writer.Write(w, r, connectauth.NewError(denial))
 	})
 }
 
@@ -230,6 +235,46 @@ func TestRefusalOfEachResource(t *testing.T) {
 					t.Errorf("SEED-5: got %s, want %s", got, want.Header())
 				}
 			}
+		}
+	}
+}
+
+// editingWriter edits in place what it gets, as a middleware might.
+type editingWriter struct{ *httptest.ResponseRecorder }
+
+func (w editingWriter) Write(data []byte) (int, error) {
+	n, err := w.ResponseRecorder.Write(bytes.Clone(data))
+	for i := range data {
+		data[i] = 'x'
+	}
+	return n, err
+}
+
+// TestRefusalIsOwn: what a middleware edits in place is its own, and the next
+// refusal of the same kind is not changed.
+func TestRefusalIsOwn(t *testing.T) {
+	t.Parallel()
+	guard := connectauth.Guard(newWorld(t).Authorizer, http.HandlerFunc(teapot))
+	for _, contentType := range slices.Concat(exactTypes, oddTypes, []string{"text/plain"}) {
+		req := newHTTPRequest(t, http.MethodPost, guardedUnary, "Content-Type", contentType)
+		want := serve(guard, req)
+		header, trailer, body := want.Result().Header, want.Result().Trailer, want.Body.String()
+		header.Del("Trailer") // connect-go lists the names in any order.
+		for range 3 {
+			w := editingWriter{httptest.NewRecorder()}
+			guard.ServeHTTP(w, req)
+			got := w.Result()
+			if got.Header.Del("Trailer"); !reflect.DeepEqual(got.Header, header) || !reflect.DeepEqual(got.Trailer, trailer) || w.Body.String() != body {
+				t.Errorf("%s: got %v %v %q,\nwant %v %v %q", contentType, got.Header, got.Trailer, w.Body, header, trailer, body)
+			}
+			for _, values := range w.Header() {
+				for i := range values[:cap(values)] {
+					values[:cap(values)][i] = "evil"
+				}
+			}
+		}
+		if req.Header.Get("Content-Type") != contentType {
+			t.Errorf("%s: the request has the content type %q", contentType, req.Header.Get("Content-Type"))
 		}
 	}
 }

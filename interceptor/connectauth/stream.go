@@ -2,6 +2,7 @@ package connectauth
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"slices"
@@ -22,11 +23,12 @@ import (
 type expiringStream struct {
 	http.ResponseWriter
 
-	body    io.ReadCloser
-	caller  *drawbridge.Caller
-	expiry  interceptor.Expiry
-	framing framing
-	refused atomic.Pointer[challenge.DenialError] // set once a message was refused
+	body           io.ReadCloser
+	caller         *drawbridge.Caller
+	expiry         interceptor.Expiry
+	isClientStream bool // whether there is one response, after the request
+	framing        framing
+	refused        atomic.Pointer[challenge.DenialError] // set once a message was refused
 
 	envelopes envelopes // those that were written
 	ended     bool      // whether the end was written in place of the handler's
@@ -35,9 +37,13 @@ type expiringStream struct {
 // streamKey is the context key of an *expiringStream.
 type streamKey struct{}
 
-// newExpiringStream begins to follow a stream.
-func newExpiringStream(ctx context.Context, w http.ResponseWriter, r *http.Request, caller *drawbridge.Caller, procedure string) *expiringStream {
-	s := &expiringStream{ResponseWriter: w, body: r.Body, caller: caller, framing: framingOf(r.Header.Get("Content-Type"))}
+// newExpiringStream begins to follow a stream of a type.
+func newExpiringStream(ctx context.Context, w http.ResponseWriter, r *http.Request, caller *drawbridge.Caller, procedure string, streamType connect.StreamType) *expiringStream {
+	s := &expiringStream{
+		ResponseWriter: w, body: r.Body, caller: caller,
+		isClientStream: streamType == connect.StreamTypeClient,
+		framing:        framingOf(r.Header.Get("Content-Type")),
+	}
 	s.expiry.Start(ctx, caller, procedure)
 	return s
 }
@@ -86,7 +92,7 @@ func (s *expiringStream) FlushError() error {
 // ends the stream.
 func (s *expiringStream) Write(data []byte) (int, error) {
 	if s.framing.hidden {
-		if refusal := s.check(); refusal != nil {
+		if refusal := s.refuse(s.expiry.Check()); refusal != nil {
 			return 0, refusal
 		}
 		return s.ResponseWriter.Write(data)
@@ -119,7 +125,7 @@ func (s *expiringStream) begin(flags byte) error {
 		s.ended = s.refused.Load() != nil
 		return nil
 	}
-	return s.check()
+	return s.refuse(s.expiry.Check())
 }
 
 // pass writes data, after which the envelopes are in the given state.
@@ -167,25 +173,28 @@ func (s *expiringStream) finish() {
 	}
 }
 
-func (s *expiringStream) check() error {
-	denial := s.expiry.Check()
+func (s *expiringStream) refuse(denial *challenge.DenialError) error {
 	if denial == nil {
 		return nil
 	}
 	s.refused.Store(denial)
-	return newErrorWithMeta(denial, s.framing.protocol)
+	return newErrorOver(s.framing.protocol, denial)
 }
 
 // expiringBody is the request of a stream.
 type expiringBody expiringStream
 
-// Read waits for data first: the token may expire meanwhile.
+// Read waits for data, or the end, first: the token may expire meanwhile.
 func (b *expiringBody) Read(data []byte) (int, error) {
 	n, err := b.body.Read(data)
-	if n == 0 {
-		return n, err
+	var denial *challenge.DenialError
+	switch {
+	case n > 0:
+		denial = b.expiry.Check()
+	case errors.Is(err, io.EOF):
+		denial = b.expiry.CheckEnd(b.isClientStream)
 	}
-	if expired := (*expiringStream)(b).check(); expired != nil {
+	if expired := (*expiringStream)(b).refuse(denial); expired != nil {
 		return 0, expired
 	}
 	return n, err
@@ -244,7 +253,7 @@ func framingOf(contentType string) framing {
 
 // capture lets connect-go write a response that consists of a denial.
 func (f framing) capture(denial *challenge.DenialError) *capture {
-	return captureError(f.contentType, newErrorWithMeta(denial, f.protocol), nil)
+	return captureError(f.contentType, newErrorOver(f.protocol, denial), nil)
 }
 
 // fieldsOf returns the fields that carry a denial over gRPC and gRPC-Web.

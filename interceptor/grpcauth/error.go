@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"net/http"
+	"strings"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -25,9 +27,12 @@ type Error struct {
 }
 
 // NewError returns the error that carries a denial: its code, its sentence, one
-// Challenge detail, and a RetryInfo if trying again may help. Handlers of grpc-go
-// return it for a denial of [drawbridge.Authorizer.Check], or for one of their
-// own.
+// Challenge detail, a google.rpc.ErrorInfo for clients that do not know a
+// Challenge, and a RetryInfo if trying again may help.
+//
+// A handler that denies a call returns a denial of [drawbridge.Authorizer.Check] or
+// [drawbridge.Authorizer.Deny] as it is, wrapped or not: the interceptors of this
+// package turn it into that error, and add the challenge to the leading metadata.
 func NewError(denial *challenge.DenialError) *Error { return refusalForm.Of(denial).errorFor(denial) }
 
 // Error returns the fixed sentence of the denial.
@@ -42,7 +47,7 @@ func (e *Error) GRPCStatus() *status.Status { return e.status }
 // refusal is the part of a denial that is sent.
 type refusal struct {
 	err    *Error
-	header metadata.MD // nil if there is no challenge
+	header metadata.MD // nil if there is nothing to add to the status
 }
 
 // refusalForm keeps the refusals of prebuilt denials.
@@ -54,13 +59,21 @@ func refuse(ctx context.Context, denial *challenge.DenialError) error {
 	refused := refusalForm.Of(denial)
 	if refused.header != nil {
 		// It fails outside of a call and after the header was sent. The status
-		// is complete without it.
-		_ = grpc.SetHeader(ctx, refused.header)
+		// is complete without it. A ServerTransportStream of the server's own may
+		// change what it gets.
+		_ = grpc.SetHeader(ctx, refused.header.Copy())
 	}
-	return refused.errorFor(denial)
+	return announced{refused.errorFor(denial)}
 }
 
-// errorFor returns the error with the cause of this denial.
+// announced is an Error whose challenge stands in the leading metadata.
+type announced struct{ err *Error }
+
+func (a announced) Error() string              { return a.err.Error() }
+func (a announced) Unwrap() error              { return a.err }
+func (a announced) GRPCStatus() *status.Status { return a.err.GRPCStatus() }
+
+// errorFor returns the error with the cause of this denial. It is immutable.
 func (r *refusal) errorFor(denial *challenge.DenialError) *Error {
 	if r.err.denial == denial {
 		return r.err
@@ -70,8 +83,10 @@ func (r *refusal) errorFor(denial *challenge.DenialError) *Error {
 
 func newRefusal(denial *challenge.DenialError) *refusal {
 	refused := &refusal{err: &Error{denial: denial, status: newStatus(denial)}}
-	if denial.Reason.Challenges() {
-		refused.header = metadata.Pairs("www-authenticate", denial.Challenge.Header())
+	header := make(http.Header)
+	denial.SetHeader(header)
+	for name, values := range header {
+		refused.header = metadata.Join(refused.header, metadata.MD{strings.ToLower(name): values})
 	}
 	return refused
 }
@@ -87,6 +102,34 @@ func newStatus(denial *challenge.DenialError) *status.Status {
 		return bare // Invalid UTF-8 somewhere. The refusal stands without the details.
 	}
 	return detailed
+}
+
+// returned returns the error of a handler as grpc-go has to send it: for a denial,
+// that of [NewError], with a copy of the challenge in the leading metadata. A
+// handler may give a denial a status of its own.
+func returned(ctx context.Context, err error) error {
+	denial, ok := errors.AsType[*challenge.DenialError](err)
+	if !ok || hasOwnStatus(err) {
+		return err
+	}
+	if _, ok := errors.AsType[announced](err); ok {
+		return announced{NewError(denial)}
+	}
+	return refuse(ctx, denial)
+}
+
+// hasOwnStatus reports whether err itself has a status that is none of this
+// package. That of an error which err wraps does not count, because it may be that
+// of the cause of a denial.
+func hasOwnStatus(err error) bool {
+	switch err.(type) { //nolint:errorlint // See above.
+	case *Error, announced:
+		return false
+	case interface{ GRPCStatus() *status.Status }:
+		return true
+	default:
+		return false
+	}
 }
 
 // FromError returns the denial that err carries: one that was made in this

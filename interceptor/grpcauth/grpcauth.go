@@ -25,10 +25,19 @@ import (
 // the next message in either direction.
 //
 // A method that no service of the server has is authorized too, so that only a
-// caller with a valid token learns that it does not exist. grpc-go decodes the
-// message of a unary call before interceptors run; a malformed message is
-// rejected before authorization. A server with an UnknownServiceHandler of its
-// own adds it after these options; it is guarded then.
+// caller with a valid token learns that it does not exist; it gets unimplemented.
+// grpc-go decodes the message of a unary call before interceptors run; a malformed
+// message is rejected before authorization. A server with an
+// UnknownServiceHandler of its own adds it after these options; it is guarded
+// then.
+//
+// A public rule for a service that the server does not have is legal, and every
+// caller gets unimplemented, which clients of gRPC wait for. A server wants such
+// rules if its clients check its health (grpc.health.v1.Health), fall back from
+// one version of reflection to another (grpc.reflection.v1.ServerReflection,
+// grpc.reflection.v1alpha.ServerReflection), or watch its load
+// (xds.service.orca.v3.OpenRcaService): the channel itself makes these calls,
+// without a token.
 func ServerOptions(a *drawbridge.Authorizer) []grpc.ServerOption {
 	return []grpc.ServerOption{
 		grpc.ChainUnaryInterceptor(UnaryServerInterceptor(a)),
@@ -50,7 +59,11 @@ func UnaryServerInterceptor(a *drawbridge.Authorizer) grpc.UnaryServerIntercepto
 		if denial != nil {
 			return nil, refuse(ctx, denial)
 		}
-		return handler(authorized, message)
+		res, err := handler(authorized, message)
+		if err != nil {
+			return nil, returned(authorized, err)
+		}
+		return res, nil
 	}
 }
 
@@ -64,7 +77,7 @@ func StreamServerInterceptor(a *drawbridge.Authorizer) grpc.StreamServerIntercep
 		if denial != nil {
 			return refuse(stream.Context(), denial)
 		}
-		guarded := &authorizedStream{ServerStream: stream, ctx: authorized}
+		guarded := &authorizedStream{ServerStream: stream, ctx: authorized, isClientStream: info.IsClientStream && !info.IsServerStream}
 		guarded.expiry.Start(authorized, adapter.Caller(authorized), info.FullMethod)
 		return guarded.result(handler(srv, guarded))
 	}

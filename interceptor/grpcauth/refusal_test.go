@@ -154,56 +154,6 @@ func TestInvalidUTF8(t *testing.T) {
 	}
 }
 
-// TestCheckInHandler: a handler returns a denial of Check, and the client gets
-// that denial (RPC-10).
-func TestCheckInHandler(t *testing.T) {
-	t.Parallel()
-	const admin = "/" + rpctest.NowhereService + "/Admin"
-	w := newWorld(t)
-	check := func(ctx context.Context, procedure string) error {
-		if err := w.Check(ctx, procedure); err != nil {
-			return grpcauth.NewError(challenge.DenialOf(err))
-		}
-		return nil
-	}
-	guarded := rpctest.Procedure(rpctest.GuardedService, rpctest.Unary)
-	for _, row := range []struct {
-		name, service, token, checked string
-		want                          challenge.Reason
-		code                          codes.Code
-	}{
-		{"RPC-10: no token behind a public rule", rpctest.PublicService, "", guarded, challenge.ReasonNoCredentials, codes.Unauthenticated},
-		{"RPC-10: no rule", rpctest.GuardedService, tokenGood, admin, challenge.ReasonNotFound, codes.NotFound},
-		{"RPC-10: let in", rpctest.GuardedService, tokenGood, guarded, 0, codes.OK},
-	} {
-		t.Run(row.name, func(t *testing.T) {
-			t.Parallel()
-			inner := append(grpcauth.ServerOptions(w.Authorizer),
-				grpc.ChainUnaryInterceptor(func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
-					if err := check(ctx, row.checked); err != nil {
-						return nil, err
-					}
-					return handler(ctx, req)
-				}),
-				grpc.ChainStreamInterceptor(func(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
-					if err := check(stream.Context(), row.checked); err != nil {
-						return err
-					}
-					return handler(srv, stream)
-				}))
-			conn := w.serve(t, inner...)
-			each(t, func(t *testing.T, method string) {
-				got := call(t.Context(), conn, row.service, method, row.token)
-				checkCode(t, got, row.code)
-				denial, ok := grpcauth.FromError(got.status.Err())
-				if ok != (row.code != codes.OK) || ok && (denial.Reason != row.want || !denial.Remote) {
-					t.Errorf("RPC-10: got %+v, want %v", denial, row.want)
-				}
-			})
-		})
-	}
-}
-
 // TestCheckWithoutCaller: Check outside of an authorized call is a fault of the
 // program, not of a caller.
 func TestCheckWithoutCaller(t *testing.T) {

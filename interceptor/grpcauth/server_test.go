@@ -70,7 +70,7 @@ func TestServerOptions(t *testing.T) {
 			{"the verifier panics", rpctest.GuardedService, tokenPanic, codes.Internal, false, 1},
 			{"the verifier says nothing", rpctest.GuardedService, tokenNobody, codes.Internal, false, 1},
 			{"unknown service (SEED-7)", rpctest.NowhereService, "", codes.Unauthenticated, true, 0},
-			{"unknown service, good token (SEED-7, RPC-6)", rpctest.NowhereService, tokenGood, codes.NotFound, false, 1},
+			{"unknown service, good token (SEED-7, RPC-6, RPC-8)", rpctest.NowhereService, tokenGood, codes.Unimplemented, false, 1},
 			{"public", rpctest.PublicService, tokenBad, codes.OK, false, 0},
 		} {
 			t.Run(server.name+"/"+row.name, func(t *testing.T) {
@@ -217,7 +217,7 @@ func TestUnknownServiceHandler(t *testing.T) {
 	for _, method := range rpctest.Kinds {
 		ran.Store(0)
 		checkCode(t, call(t.Context(), conn, rpctest.GuardedService, method, ""), codes.Unauthenticated)
-		checkCode(t, call(t.Context(), conn, rpctest.NowhereService, method, tokenGood), codes.NotFound)
+		checkCode(t, call(t.Context(), conn, rpctest.NowhereService, method, tokenGood), codes.Unimplemented)
 		if ran.Load() != 0 {
 			t.Errorf("%s: the handler ran", method)
 		}
@@ -287,12 +287,12 @@ func TestBinding(t *testing.T) {
 }
 
 // TestUnknownMethod: the rule of a service is not one for methods that it does
-// not have (SEED-7, RPC-6).
+// not have (SEED-7, RPC-6, RPC-8).
 func TestUnknownMethod(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	conn := w.serve(t, grpcauth.ServerOptions(w.Authorizer)...)
-	for token, want := range map[string]codes.Code{"": codes.Unauthenticated, tokenRead: codes.NotFound, tokenGood: codes.NotFound} {
+	for token, want := range map[string]codes.Code{"": codes.Unauthenticated, tokenRead: codes.Unimplemented, tokenGood: codes.Unimplemented} {
 		checkCode(t, call(t.Context(), conn, rpctest.GuardedService, "Missing", token), want)
 	}
 }

@@ -2,6 +2,8 @@ package grpcauth
 
 import (
 	"context"
+	"errors"
+	"io"
 	"sync"
 
 	"google.golang.org/grpc"
@@ -15,8 +17,9 @@ import (
 type authorizedStream struct {
 	grpc.ServerStream
 
-	ctx    context.Context //nolint:containedctx // A ServerStream has one.
-	expiry interceptor.Expiry
+	ctx            context.Context //nolint:containedctx // A ServerStream has one.
+	expiry         interceptor.Expiry
+	isClientStream bool // whether there is one response, after the request
 
 	mu      sync.Mutex
 	refusal error // of the first message that was refused
@@ -24,26 +27,27 @@ type authorizedStream struct {
 
 func (s *authorizedStream) Context() context.Context { return s.ctx }
 
-// RecvMsg waits for the message first: the token may expire meanwhile.
+// RecvMsg waits for the message, or the end, first: the token may expire meanwhile.
 func (s *authorizedStream) RecvMsg(message any) error {
-	if err := s.ServerStream.RecvMsg(message); err != nil {
-		return err
+	err := s.ServerStream.RecvMsg(message)
+	var denial *challenge.DenialError
+	switch {
+	case err == nil:
+		denial = s.expiry.Check()
+	case errors.Is(err, io.EOF):
+		denial = s.expiry.CheckEnd(s.isClientStream)
 	}
-	return s.check()
+	if denial != nil {
+		return s.refuse(denial)
+	}
+	return err
 }
 
 func (s *authorizedStream) SendMsg(message any) error {
-	if err := s.check(); err != nil {
-		return err
-	}
-	return s.ServerStream.SendMsg(message)
-}
-
-func (s *authorizedStream) check() error {
 	if denial := s.expiry.Check(); denial != nil {
 		return s.refuse(denial)
 	}
-	return nil
+	return s.ServerStream.SendMsg(message)
 }
 
 // refuse returns the same error each time, so that the header holds one
@@ -66,5 +70,5 @@ func (s *authorizedStream) result(err error) error {
 	if err == nil {
 		return s.refusal
 	}
-	return err
+	return returned(s.ctx, err)
 }

@@ -1,7 +1,7 @@
 package exchange
 
 import (
-	"errors"
+	"reflect"
 	"slices"
 	"sync"
 
@@ -62,39 +62,66 @@ func withScopes(denial *challenge.DenialError, join func([]string) []string) *ch
 	return &joined
 }
 
-// Dismiss forgets the denials that err carried.
+// Dismiss forgets the denials that were recorded with err, or with the errors that
+// it wraps. Errors are compared by identity: two calls may be denied with errors
+// that are alike, and errors.Is takes statuses of gRPC for each other.
 func (r *Recorder) Dismiss(err error) {
-	r.dismiss(func(m met) bool { return errors.Is(err, m.err) })
+	if root := r.root(); root != nil {
+		root.mu.Lock()
+		defer root.mu.Unlock()
+		root.forget(err)
+	}
 }
 
 // DismissAll forgets every denial.
-func (r *Recorder) DismissAll() { r.dismiss(func(met) bool { return true }) }
+func (r *Recorder) DismissAll() {
+	if root := r.root(); root != nil {
+		root.mu.Lock()
+		defer root.mu.Unlock()
+		root.denials = nil
+	}
+}
 
-func (r *Recorder) dismiss(matches func(met) bool) {
-	if r == nil {
+// root returns the Recorder that keeps the denials, or nil.
+func (r *Recorder) root() *Recorder {
+	for r != nil && r.join != nil {
+		r = r.outer
+	}
+	return r
+}
+
+// forget removes one denial for each error in the tree of err that carried one. It
+// does not look further into such an error: what that wraps may be shared by the
+// errors of other calls.
+func (r *Recorder) forget(err error) {
+	if err == nil {
 		return
 	}
-	if r.outer != nil {
-		r.outer.dismiss(matches)
+	carried := func(m met) bool { return reflect.TypeOf(err).Comparable() && m.err == err }
+	if i := slices.IndexFunc(r.denials, carried); i >= 0 {
+		r.denials = slices.Delete(r.denials, i, i+1)
 		return
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.denials = slices.DeleteFunc(r.denials, matches)
+	switch wrapping := err.(type) { //nolint:errorlint // The tree is walked.
+	case interface{ Unwrap() error }:
+		r.forget(wrapping.Unwrap())
+	case interface{ Unwrap() []error }:
+		for _, wrapped := range wrapping.Unwrap() {
+			r.forget(wrapped)
+		}
+	}
 }
 
 // Denial returns the denial that becomes the response, or nil.
 func (r *Recorder) Denial() *challenge.DenialError {
-	if r == nil {
+	root := r.root()
+	if root == nil {
 		return nil
 	}
-	if r.outer != nil {
-		return r.outer.Denial()
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if len(r.denials) == 0 {
+	root.mu.Lock()
+	defer root.mu.Unlock()
+	if len(root.denials) == 0 {
 		return nil
 	}
-	return r.denials[0].denial
+	return root.denials[0].denial
 }

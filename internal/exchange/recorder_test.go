@@ -20,6 +20,68 @@ func lacking(scopes ...string) *challenge.DenialError {
 	return denial
 }
 
+// status is an error as grpc-go makes them: equal statuses are taken for each other
+// by errors.Is, and each call has its own.
+type status struct{ text string }
+
+func (s *status) Error() string { return s.text }
+
+func (s *status) Is(target error) bool {
+	other, ok := target.(*status)
+	return ok && *other == *s
+}
+
+// list is an error that cannot be compared.
+type list []string
+
+func (list) Error() string { return "list" }
+
+// TestDismissOne: of the denials that look alike, exactly the one that a call
+// returned is forgotten.
+func TestDismissOne(t *testing.T) {
+	t.Parallel()
+	first, second := &status{"denied"}, &status{"denied"}
+	if !errors.Is(first, second) {
+		t.Fatal("the statuses do not look alike")
+	}
+	shared := lacking("shared") // Many calls may share a denial.
+	wrapsShared := fmt.Errorf("in process: %w", shared)
+	a, b := lacking("a"), lacking("b")
+	for _, tt := range []struct {
+		name     string
+		recorded []error // of a and b
+		dismiss  []error
+		want     *challenge.DenialError
+	}{
+		{"equal statuses, the first", []error{first, second}, []error{first}, b},
+		{"equal statuses, the second", []error{first, second}, []error{second}, a},
+		{"equal statuses, both", []error{first, second}, []error{first, second}, nil},
+		{"equal statuses, both joined", []error{first, second}, []error{errors.Join(first, second)}, nil},
+		{"equal statuses, the first wrapped twice", []error{first, second}, []error{fmt.Errorf("x: %w", fmt.Errorf("y: %w", first))}, b},
+		{"equal statuses, another one", []error{first, second}, []error{&status{"denied"}}, a},
+		{"an error that wraps what another call returned", []error{wrapsShared, shared}, []error{wrapsShared}, b},
+		{"what an error wraps", []error{wrapsShared, shared}, []error{shared}, a},
+		{"one error of two calls", []error{shared, shared}, []error{shared}, b},
+		{"one error of two calls, twice", []error{shared, shared}, []error{shared, shared}, nil},
+		{"one error of two calls, joined", []error{shared, shared}, []error{errors.Join(shared, shared)}, nil},
+		{"an error that cannot be compared", []error{list{"x"}, second}, []error{list{"x"}, second}, a},
+		{"an error that wraps nil", []error{first, second}, []error{errors.Join(nil, second), fmt.Errorf("%w", error(nil))}, a},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			var r exchange.Recorder
+			r.Deny(a, tt.recorded[0])
+			r.Deny(b, tt.recorded[1])
+			for _, err := range tt.dismiss {
+				r.Dismiss(err)
+			}
+			if got := r.Denial(); got != tt.want {
+				t.Errorf("got %v, want %v", got, tt.want)
+			}
+		})
+	}
+}
+
 // TestBound: a handler that ignores its errors accumulates a bounded number of
 // denials, and the first one counts.
 func TestBound(t *testing.T) {

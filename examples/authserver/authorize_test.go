@@ -46,7 +46,6 @@ func TestAuthorizeRefused(t *testing.T) {
 		{"PKCE without a method", map[string]string{"code_challenge_method": ""}, "invalid_request"},
 		{"PKCE in the clear", map[string]string{"code_challenge_method": "plain"}, "invalid_request"},
 		{"unknown scope", map[string]string{"scope": "read admin"}, "invalid_scope"},
-		{"no scope", map[string]string{"scope": ""}, "invalid_request"},
 		{"unknown resource", map[string]string{"resource": "https://example.com"}, "invalid_target"},
 		{"no resource", map[string]string{"resource": ""}, "invalid_target"},
 		{"implicit", map[string]string{"response_type": "token"}, "unauthorized_client"},

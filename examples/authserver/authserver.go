@@ -48,7 +48,8 @@ type Config struct {
 	Issuer string
 	// Resources are the resource identifiers for which tokens may be requested.
 	Resources []string
-	// Scopes are the scopes that may be requested.
+	// Scopes are the scopes that may be requested. A request that names none is
+	// for all of them (RFC 6749 §3.3).
 	Scopes []string
 	// Clients are the clients that may request tokens. Others may register
 	// themselves.
@@ -153,6 +154,7 @@ func (s *Server) routes() http.Handler {
 
 	mux := http.NewServeMux()
 	mux.Handle("/", provider)
+	mux.Handle(authorizePath, s.defaultScope(provider))
 	mux.Handle(tokenPath, basicChallenge(provider))
 	mux.HandleFunc("GET "+loginPath, s.login)
 	mux.HandleFunc("POST "+registerPath, s.register)

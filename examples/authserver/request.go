@@ -1,6 +1,7 @@
 package authserver
 
 import (
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -22,13 +23,13 @@ func (s *Server) resource(form url.Values) (string, error) {
 	return named[0], nil
 }
 
-// scopes returns the scopes that a request asks for. op drops unknown scopes; here
-// they are an error, so that a client does not get a token with fewer scopes than it
-// requested (RFC 6749 §3.3).
+// scopes returns the scopes that a request asks for, which are all if it names none.
+// op drops unknown scopes; here they are an error, so that a client does not get a
+// token with fewer scopes than it requested (RFC 6749 §3.3).
 func (s *Server) scopes(form url.Values) ([]string, error) {
 	asked := strings.Fields(form.Get("scope"))
 	if len(asked) == 0 {
-		return nil, oidc.ErrInvalidScope().WithDescription("the parameter scope is empty")
+		return slices.Clone(s.config.Scopes), nil
 	}
 	var scopes []string
 	for _, scope := range asked {
@@ -40,4 +41,15 @@ func (s *Server) scopes(form url.Values) ([]string, error) {
 		}
 	}
 	return scopes, nil
+}
+
+// defaultScope adds the default to an authorization request without a scope, which
+// op refuses.
+func (s *Server) defaultScope(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := r.ParseForm(); err == nil && strings.TrimSpace(r.Form.Get("scope")) == "" {
+			r.Form.Set("scope", strings.Join(s.config.Scopes, " "))
+		}
+		next.ServeHTTP(w, r)
+	})
 }

@@ -49,7 +49,6 @@ func TestClientCredentialsRefused(t *testing.T) {
 		{"unknown client", url.Values{}, "unknown", "s3cret", 401, "invalid_client"},
 		{"client of another grant", url.Values{}, "app", "", 400, "unauthorized_client"},
 		{"unknown scope", url.Values{"scope": {"read admin"}}, "service", "s3cret", 400, "invalid_scope"},
-		{"no scope", url.Values{"scope": {}}, "service", "s3cret", 400, "invalid_scope"},
 		{"unknown resource", url.Values{"resource": {resource + "/"}}, "service", "s3cret", 400, "invalid_target"},
 		{"two resources", url.Values{"resource": {resource, "http://127.0.0.1:9"}}, "service", "s3cret", 400, "invalid_target"},
 		{"no resource", url.Values{"resource": {}}, "service", "s3cret", 400, "invalid_target"},
@@ -69,6 +68,29 @@ func TestClientCredentialsRefused(t *testing.T) {
 				t.Errorf("a %d with the challenge %q", answer.status, challenge)
 			}
 		})
+	}
+}
+
+// A request without a scope is for the default, and the response says which that is
+// (RFC 6749 §3.3, §5.1).
+func TestDefaultScope(t *testing.T) {
+	t.Parallel()
+	server := start(t)
+	form := url.Values{"grant_type": {"client_credentials"}, "resource": {resource}}
+	answers := map[string]tokenAnswer{"client credentials": postToken(t, server, form, "service", "s3cret")}
+	form.Set("scope", "")
+	answers["client credentials, empty"] = postToken(t, server, form, "service", "s3cret")
+	for name, scope := range map[string]string{"code": "", "code, empty": " "} {
+		params, status := authorize(t, server, map[string]string{"scope": scope})
+		if params.Get("code") == "" {
+			t.Fatalf("%s: %d, %q", name, status, params)
+		}
+		answers[name] = exchange(t, server, params.Get("code"), nil)
+	}
+	for name, answer := range answers {
+		if answer.status != http.StatusOK || answer.Scope != "read write" || verify(t, server, answer.AccessToken).Scope != "read write" {
+			t.Errorf("%s: got %+v, want a token for read write", name, answer)
+		}
 	}
 }
 

@@ -22,7 +22,7 @@ func newAuthServer(issuer, origin, mcpURL string, logger *slog.Logger) (*authser
 	return authserver.New(authserver.Config{
 		Issuer:    issuer,
 		Resources: resourceNames(origin, mcpURL),
-		Scopes:    []string{readStock, writeStock, readBilling},
+		Scopes:    []string{readStock, writeStock, readBilling, useMCP},
 		Subject:   "ada",
 		Clients: []authserver.Client{{
 			ID:         serviceClient,

@@ -81,6 +81,7 @@ func TestBrowsers(t *testing.T) {
 }
 
 // Without a token, a service that does not exist looks like one that is guarded.
+// With one, it is unimplemented (RPC-8).
 func TestUnknownService(t *testing.T) {
 	t.Parallel()
 	target := startServers(t).announcement()
@@ -90,7 +91,7 @@ func TestUnknownService(t *testing.T) {
 		t.Errorf("without a token: %+v", refused)
 	}
 	token := clientToken(t, target, readStock, target.Connect)
-	if missing := post(t, unknown, token); missing.status != http.StatusNotFound {
+	if missing := post(t, unknown, token); missing.status != http.StatusNotImplemented {
 		t.Errorf("with a token: %+v", missing)
 	}
 }

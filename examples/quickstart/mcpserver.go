@@ -15,16 +15,19 @@ import (
 // resource identifier, so it is exactly the path that clients use.
 const mcpPath = "/mcp"
 
-// newMCPEndpoint serves the services as tools. Every request has to meet the rule
-// of the endpoint, and a tool call also that of the RPC that the tool stands for.
+// newMCPEndpoint serves the services as tools, a resource template and a prompt.
+// Every request has to meet the rule of the endpoint, and the use of each of them
+// also that of the RPC that it stands for. What has no RPC here is denied.
 //
 // The endpoint is stateless, as revision 2026-07-28 of MCP requires and clients of
 // older revisions accept.
 func newMCPEndpoint(bridge *httpbridge.Bridge, s *services, logger *slog.Logger) (http.Handler, error) {
 	guard, err := mcpbridge.New(mcpbridge.Config{
-		Bridge:  bridge,
-		Service: mcpService,
-		Tools:   mcptools.Procedures(),
+		Bridge:    bridge,
+		Service:   mcpService,
+		Tools:     mcptools.Tools(),
+		Resources: mcptools.Resources(),
+		Prompts:   mcptools.Prompts(),
 	})
 	if err != nil {
 		return nil, err

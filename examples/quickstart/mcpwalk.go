@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -12,9 +11,6 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/auth"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 	"github.com/modelcontextprotocol/go-sdk/oauthex"
-
-	"github.com/drawbridge-rpc/drawbridge/examples/internal/mcptools"
-	inventoryv1 "github.com/drawbridge-rpc/drawbridge/examples/proto/inventory/v1"
 )
 
 // redirectURL is the address on which a native client would listen, at a port of
@@ -77,78 +73,7 @@ func (w *walker) connectMCP(ctx context.Context) error {
 		return err
 	}
 	challenge, err := parseChallenge(seen[0].header.Get("WWW-Authenticate"))
-	return errors.Join(err, same("the scope", strings.Join(challenge.scopes, " "), readStock))
-}
-
-// callTool calls a tool that the token allows.
-func (w *walker) callTool(ctx context.Context) error {
-	var out mcptools.ListItemsOutput
-	if _, err := w.tool(ctx, "list_items", map[string]any{"filter": "m8"}, &out); err != nil {
-		return err
-	}
-	for _, item := range out.Items {
-		w.got("%-10s %4d  %s", item.SKU, item.Quantity, item.Name)
-	}
-	w.space()
-	w.say(`The tool calls the Go method of the service in this process. The rule of ListItems was applied
-		to the caller's token before. The token itself was not sent on.`)
-	return same("the number of items", len(out.Items), 3)
-}
-
-// stepUpMCP calls a tool that the token does not allow yet.
-func (w *walker) stepUpMCP(ctx context.Context) error {
-	var out mcptools.AdjustStockOutput
-	seen, err := w.tool(ctx, "adjust_stock", map[string]any{"sku": "NUT-M8", "delta": 25}, &out)
-	if err != nil {
-		return err
-	}
-	w.got("%s: %d in stock", out.Item.SKU, out.Item.Quantity)
-	w.space()
-	w.say(`The refusal of one tool is a real HTTP 403 with insufficient_scope, not an error in a result,
-		which would have been a 200. So the client stepped up: it asked for %s besides
-		the scopes it had, and called again.`, writeStock)
-	listed, err := w.inventory(w.http1, w.read).ListItems(ctx, &inventoryv1.ListItemsRequest{Filter: "nut"})
-	if err != nil {
-		return err
-	}
-	return errors.Join(
-		checkStepUp(seen),
-		same("the stock in the result of the tool", out.Item.Quantity, 425),
-		same("the stock in the response of the RPC", listed.GetItems()[0].GetQuantity(), 425))
-}
-
-// tool calls a tool, prints the exchanges, and returns them.
-func (w *walker) tool(ctx context.Context, name string, args map[string]any, into any) ([]*exchange, error) {
-	encoded, err := json.Marshal(args)
-	if err != nil {
-		return nil, err
-	}
-	w.mcp.wire.take()
-	result, err := w.mcp.session.CallTool(ctx, &mcp.CallToolParams{Name: name, Arguments: args})
-	w.sent("tools/call %s %s", name, encoded)
-	seen := w.showMCP()
-	if err != nil {
-		return nil, err
-	}
-	if result.IsError {
-		return nil, fmt.Errorf("expected %s to succeed, got %w", name, result.GetError())
-	}
-	structured, err := json.Marshal(result.StructuredContent)
-	if err != nil {
-		return nil, err
-	}
-	return seen, json.Unmarshal(structured, into)
-}
-
-// checkStepUp checks the exchanges from the 403 to the response.
-func checkStepUp(seen []*exchange) error {
-	if err := inOrder(seen, "POST "+mcpPath+" 403", "GET /authorize 302", "POST /token 200", "POST "+mcpPath+" 200"); err != nil {
-		return err
-	}
-	challenge, err := parseChallenge(seen[0].header.Get("WWW-Authenticate"))
-	return errors.Join(err,
-		same("error", challenge.params["error"], "insufficient_scope"),
-		same("the scope", strings.Join(challenge.scopes, " "), writeStock))
+	return errors.Join(err, same("the scope", strings.Join(challenge.scopes, " "), useMCP))
 }
 
 // browse acts as the browser of the user: it follows the redirects of the

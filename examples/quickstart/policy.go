@@ -9,6 +9,7 @@ const (
 	readStock   = "inventory:read"
 	writeStock  = "inventory:write"
 	readBilling = "billing:read"
+	useMCP      = "mcp:use"
 )
 
 // The services of the policy.
@@ -42,10 +43,10 @@ func rules() policy.Policy {
 			},
 			billingService: {Rule: policy.Rule{Scopes: []string{readBilling}}},
 
-			// Every request needs one of the scopes of the tools, because not every
-			// client keeps the scopes it had when it steps up. The challenge for a
-			// request without a token asks for the first.
-			mcpService: {Rule: policy.Rule{AnyScopes: []string{readStock, readBilling}}, NoDescriptor: true},
+			// Every request to the endpoint needs this scope. The challenge for a tool
+			// asks for it besides those of the tool, because not every client keeps
+			// the scopes it had when it steps up.
+			mcpService: {Rule: policy.Rule{Scopes: []string{useMCP}}, NoDescriptor: true},
 
 			healthService:            {Rule: public},
 			reflectionService:        {Rule: public}, // so that grpcurl needs no files

@@ -128,11 +128,11 @@ func TestServe(t *testing.T) {
 	p.end(t, syscall.SIGTERM)
 }
 
-// callMCP calls a tool with the client of the go-sdk and a token that a service
+// callMCP uses everything with the client of the go-sdk and a token that a service
 // got for itself.
 func callMCP(t *testing.T, target announcement) {
 	t.Helper()
-	token := clientToken(t, target, writeStock+" "+readBilling, target.MCP)
+	token := clientToken(t, target, strings.Join([]string{useMCP, writeStock, readBilling}, " "), target.MCP)
 	client := mcp.NewClient(&mcp.Implementation{Name: "test", Version: "1"}, nil)
 	session, err := client.Connect(t.Context(), &mcp.StreamableClientTransport{
 		Endpoint:   target.MCP,
@@ -152,12 +152,18 @@ func callMCP(t *testing.T, target announcement) {
 			t.Errorf("%s: %+v, %v", tool, result, err)
 		}
 	}
+	if _, err := session.ReadResource(t.Context(), &mcp.ReadResourceParams{URI: mcptools.ItemURI("NUT-M8")}); err != nil {
+		t.Error(err)
+	}
+	if _, err := session.GetPrompt(t.Context(), &mcp.GetPromptParams{Name: "restock", Arguments: map[string]string{"sku": "NUT-M8"}}); err != nil {
+		t.Error(err)
+	}
 	listed, err := session.ListTools(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, tool := range listed.Tools {
-		if mcptools.Procedures()[tool.Name] == "" {
+		if mcptools.Tools()[tool.Name] == "" {
 			t.Errorf("an unknown tool %s", tool.Name)
 		}
 	}

@@ -38,8 +38,10 @@ func steps() []step {
 		{"step-up", (*walker).stepUp},
 		{"another resource with the same token", (*walker).otherResource},
 		{"an MCP client finds its way alone", (*walker).connectMCP},
-		{"the MCP client calls a tool", (*walker).callTool},
-		{"a tool that needs more", (*walker).stepUpMCP},
+		{"a tool that needs more", (*walker).stepUpTool},
+		{"a resource that needs more", (*walker).stepUpResource},
+		{"a prompt that needs more", (*walker).stepUpPrompt},
+		{"a tool that the token allows by now", (*walker).callTool},
 	}
 }
 

@@ -26,15 +26,15 @@ type call struct {
 	exchange *exchange.Exchange
 
 	mu      sync.Mutex
-	allowed bool // a tool call was let through
-	denied  bool // a tool call, or the whole request, was denied; the HTTP response says so
+	allowed int  // the operations that were let through
+	denied  bool // an operation, or the whole request, was denied; the HTTP response says so
 }
 
-// errUnknownTool is the response to a tool that no rule lets anyone call, such as
+// errUnknown means that no rule lets anyone do what was asked for, such as
 // after a reload. An HTTP 404 would mean to the client that its session is over.
-var errUnknownTool = errors.New("unknown tool")
+var errUnknown = errors.New("unknown")
 
-// settle decides about one tool call of the request. A batch has several, and
+// settle decides about one operation of the request. A batch has several, and
 // one HTTP response: the first decision stands for it. After a denial nothing
 // else is run, because the client will send the batch again; and once something
 // has run, a denial appears in its own JSON-RPC response alone.
@@ -42,21 +42,41 @@ func (c *call) settle(decide func() (context.Context, *challenge.DenialError)) (
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.denied {
-		return nil, errors.New("another call of the batch was denied")
+		return nil, errors.New("another operation of the batch was denied")
 	}
 	ctx, denial := decide()
 	if denial == nil {
-		c.allowed = true
+		c.allowed++
 		return ctx, nil
 	}
 	if denial.Reason == challenge.ReasonNotFound {
-		return nil, errUnknownTool
+		return nil, errUnknown
 	}
-	if !c.allowed {
+	if c.allowed == 0 {
 		c.denied = true
 		c.exchange.Denials.Deny(denial, denial)
 	}
 	return nil, denial
+}
+
+// conclude ends an operation. A denial that the server returned becomes the
+// response, if the header was not sent. In a batch it stays in its own JSON-RPC
+// response, because other operations have run.
+//
+// A denial because there is no such method, of a backend or of the server, becomes
+// no response: an HTTP 404 would mean to the client that its session is over.
+func (c *call) conclude(ctx context.Context, returned *challenge.DenialError) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	denials := exchange.FromContext(ctx).Denials
+	if met := denials.Denial(); met != nil && met.Reason == challenge.ReasonNotFound {
+		denials.DismissAll()
+	}
+	if returned == nil || c.denied || c.allowed > 1 || returned.Reason == challenge.ReasonNotFound {
+		return
+	}
+	c.denied = true
+	denials.Deny(returned, returned)
 }
 
 // fail denies the request as a whole, once: go-sdk asks for the server of a

@@ -36,6 +36,7 @@ func Example() {
 		Policy: policy.Policy{Services: map[string]policy.Service{
 			"inventory.v1.InventoryService": {
 				Rule:         policy.Rule{Scopes: []string{"inventory:read"}},
+				Methods:      map[string]policy.Rule{"ListItems": {Scopes: []string{"inventory:read"}}},
 				NoDescriptor: true, // no generated code is linked
 			},
 		}},

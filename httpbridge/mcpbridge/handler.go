@@ -4,14 +4,19 @@ import (
 	"bytes"
 	"context"
 	"net/http"
+	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
-	"github.com/drawbridge-rpc/drawbridge"
 	"github.com/drawbridge-rpc/drawbridge/challenge"
 	"github.com/drawbridge-rpc/drawbridge/internal/exchange"
 	"github.com/drawbridge-rpc/drawbridge/token"
 )
+
+// sessionTimeout is the time after which an idle session ends, unless the options
+// name another. Clients that lose a session have to begin anew, and not all do; it
+// is for those that never come back.
+const sessionTimeout = 24 * time.Hour
 
 // Handler returns the endpoint of an MCP server: that of
 // mcp.NewStreamableHTTPHandler with the given arguments, behind the guard. The
@@ -25,36 +30,54 @@ import (
 //
 // Every request is authorized by the rule of the service, whatever session it
 // names. A session belongs to the issuer, the subject and the client of the token
-// that opened it; go-sdk answers 403 to others. A request ends when its token
-// expires, a stream that listens too.
+// that opened it; go-sdk answers 403 to others. Callers without an owner, who sent
+// no token or one that names neither a subject nor a client, get no session: their
+// requests are served as with the option Stateless, which leaves nothing behind. A
+// session ends after 24 hours without requests; the option SessionTimeout names
+// another time, and a negative one keeps every session. A request ends when its
+// token expires, a stream that listens too.
 //
-// Tool handlers find the caller in req.Extra.TokenInfo, as with the middleware
-// of go-sdk, and with token.FromContext.
+// The localhost protection of go-sdk is off, because it refuses proxies on the same
+// host. [httpbridge.Bridge.Protect] refuses the requests that it is meant for.
+//
+// Handlers of the server find the caller in req.Extra.TokenInfo and with
+// auth.TokenInfoFromContext, as with the middleware of go-sdk, and with
+// token.FromContext. A handler may return the error of Authorizer.Check, or any
+// other with a denial in it: while nothing was written, that is the response.
 func (g *Guard) Handler(getServer func(*http.Request) *mcp.Server, options *mcp.StreamableHTTPOptions) http.Handler {
-	anonymous := mcp.NewStreamableHTTPHandler(g.guarded(getServer), options)
-	introduced := introduce(anonymous)
+	var opts mcp.StreamableHTTPOptions
+	if options != nil {
+		opts = *options
+	}
+	opts.DisableLocalhostProtection = true
+	if opts.SessionTimeout == 0 {
+		opts.SessionTimeout = sessionTimeout
+	}
+	owned := mcp.NewStreamableHTTPHandler(g.guarded(getServer), &opts)
+	if !opts.Stateless {
+		// What is stored is found by the id of a session.
+		opts.Stateless, opts.EventStore = true, nil
+	}
+	ownerless := mcp.NewStreamableHTTPHandler(g.guarded(getServer), &opts)
 	return g.bridge.Protect(g.service, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		info, known := token.FromContext(r.Context())
-		if !known && r.Method != http.MethodPost {
-			// The rule is public, so a session has no owner for whom go-sdk would
-			// keep its streams.
-			w.Header().Set("Allow", http.MethodPost)
-			http.Error(w, "Method Not Allowed", http.StatusMethodNotAllowed)
-			return
-		}
-		if known && !info.Expiry.IsZero() {
-			ctx, cancel := context.WithDeadline(r.Context(), info.Expiry)
-			defer cancel()
-			r = r.WithContext(ctx)
+		handler := ownerless
+		if info, ok := token.FromContext(r.Context()); ok {
+			ctx := r.Context()
+			if !info.Expiry.IsZero() {
+				until, cancel := context.WithDeadline(ctx, info.Expiry)
+				defer cancel()
+				ctx = until
+			}
+			caller := tokenInfo(info)
+			if caller.UserID != "" {
+				handler = owned
+			}
+			r = r.WithContext(withTokenInfo(ctx, caller))
 		}
 		r, end := g.calls.begin(r)
 		defer end()
 		exchange.FromContext(r.Context()).Hold(isPriming)
-		if known {
-			introduced.ServeHTTP(w, r)
-		} else {
-			anonymous.ServeHTTP(w, r)
-		}
+		handler.ServeHTTP(w, r)
 	}))
 }
 
@@ -68,9 +91,7 @@ func (g *Guard) guarded(getServer func(*http.Request) *mcp.Server) func(*http.Re
 		}
 		if err := adopt(server, g); err != nil {
 			if current := g.calls.of(r.Header); current != nil {
-				current.fail(func() *challenge.DenialError {
-					return g.adapter.Refuse(current.ctx, &drawbridge.Request{Service: g.service}, challenge.ReasonInternal, err)
-				})
+				current.fail(func() *challenge.DenialError { return g.refuse(current.ctx, challenge.ReasonInternal, err) })
 			}
 			return nil
 		}

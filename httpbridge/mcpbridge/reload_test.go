@@ -8,10 +8,8 @@ import (
 	"time"
 
 	"github.com/drawbridge-rpc/drawbridge"
-	"github.com/drawbridge-rpc/drawbridge/httpbridge/mcpbridge"
 	"github.com/drawbridge-rpc/drawbridge/internal/rpctest"
 	"github.com/drawbridge-rpc/drawbridge/policy"
-	"github.com/drawbridge-rpc/drawbridge/token"
 )
 
 // TestToolWithoutItsRule: a tool whose rule went with a reload is an unknown one.
@@ -40,31 +38,13 @@ func TestToolWithoutItsRule(t *testing.T) {
 	if got.status != http.StatusOK || !strings.Contains(got.body, "unknown tool") || strings.Contains(got.body, "by one") {
 		t.Errorf("after: got %+v", got)
 	}
+	if names, _ := e.list(t, "any", "", "tools/list"); len(names) > 0 {
+		t.Errorf("MCP-13: after: the list shows %q", names)
+	}
 	if strings.Count(log.String(), "reason=not_found") != 1 {
 		t.Errorf("SEED-1: logged %q", log.String())
 	}
 	if open := guard.OpenCalls(); open != 0 {
 		t.Errorf("%d requests are remembered after they ended", open)
-	}
-}
-
-// TestOwner: subjects and clients of different issuers are different owners, and
-// no two owners share an id (MCP-10).
-func TestOwner(t *testing.T) {
-	t.Parallel()
-	seen := make(map[string]token.Info)
-	for _, info := range []token.Info{
-		{Issuer: "https://a.example.com", ClientID: "c", Subject: "s"},
-		{Issuer: "https://b.example.com", ClientID: "c", Subject: "s"},
-		{Issuer: "https://a.example.com", ClientID: "d", Subject: "s"},
-		{Issuer: "https://a.example.com", ClientID: "c", Subject: "t"},
-		{Issuer: "https://a.example.com", ClientID: `c" s`, Subject: ""},
-		{Issuer: "https://a.example.com", ClientID: "", Subject: `"c" s`},
-	} {
-		id := mcpbridge.UserID(&info)
-		if other, taken := seen[id]; taken {
-			t.Errorf("%+v and %+v are both %q", info, other, id)
-		}
-		seen[id] = info
 	}
 }

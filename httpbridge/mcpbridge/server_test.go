@@ -34,7 +34,7 @@ func (c *counting) VerifyToken(context.Context, string) (*token.Info, error) {
 func newSimpleAuthorizer(t *testing.T, verifier token.Verifier, rule policy.Rule, logger *slog.Logger) *drawbridge.Authorizer {
 	t.Helper()
 	authorizer, err := drawbridge.New(drawbridge.Config{
-		Resources: []drawbridge.Resource{{Identifier: resource, AuthorizationServers: []string{fadingIssuer}}},
+		Resources: []drawbridge.Resource{{Identifier: resource, AuthorizationServers: []string{fadingIssuer, otherIssuer}}},
 		Policy: policy.Policy{Services: map[string]policy.Service{
 			service: {Rule: rule, Methods: map[string]policy.Rule{rpctest.Unary: {Authenticated: true}}},
 		}},
@@ -47,12 +47,15 @@ func newSimpleAuthorizer(t *testing.T, verifier token.Verifier, rule policy.Rule
 	return authorizer
 }
 
-// newNamedServer returns a server whose tool "look" returns a name.
+// newNamedServer returns a server whose tools return a name: "look", and "hidden",
+// which has no entry.
 func newNamedServer(name string) *mcp.Server {
 	server := mcp.NewServer(&mcp.Implementation{Name: name, Version: "1"}, nil)
-	mcp.AddTool(server, &mcp.Tool{Name: "look"}, func(context.Context, *mcp.CallToolRequest, struct{}) (*mcp.CallToolResult, any, error) {
-		return &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: "by " + name}}}, nil, nil
-	})
+	for _, tool := range []string{"look", "hidden"} {
+		mcp.AddTool(server, &mcp.Tool{Name: tool}, func(context.Context, *mcp.CallToolRequest, struct{}) (*mcp.CallToolResult, any, error) {
+			return &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: "by " + name}}}, nil, nil
+		})
+	}
 	return server
 }
 
@@ -109,6 +112,29 @@ func TestSeveralServers(t *testing.T) {
 					if got := e.post(t, e.url, "any", session, callTool("look")); got.status != http.StatusOK || !strings.Contains(got.body, "by "+path[1:]) {
 						t.Errorf("%s: %+v", path, got)
 					}
+				}
+			}
+		})
+	}
+}
+
+// TestSeveralServersInSessions: the same in sessions, one on each server.
+func TestSeveralServersInSessions(t *testing.T) {
+	t.Parallel()
+	for _, m := range modes[2:] {
+		t.Run(m.name, func(t *testing.T) {
+			t.Parallel()
+			guard := newGuard(t, newSimpleAuthorizer(t, new(counting), policy.Rule{Authenticated: true}, slog.New(slog.DiscardHandler)))
+			servers := map[string]*mcp.Server{"/a": newNamedServer("a"), "/b": newNamedServer("b")}
+			url := rpctest.ServeHTTP(t, guard.Handler(func(r *http.Request) *mcp.Server { return servers[r.URL.Path] }, m.options()))
+			for path := range servers {
+				e := &endpoint{url: url + path}
+				session := e.open(t, m, "any")
+				if got := e.post(t, e.url, "any", session, callTool("look")); !strings.Contains(got.body, "by "+path[1:]) {
+					t.Errorf("%s: %+v", path, got)
+				}
+				if got := e.post(t, e.url, "any", session, callTool("hidden")); !strings.Contains(got.body, "unknown tool") {
+					t.Errorf("%s: %+v, want an unknown tool", path, got)
 				}
 			}
 		})

@@ -67,23 +67,6 @@ func TestNotifications(t *testing.T) {
 	}
 }
 
-// TestPublicSessions: a session that was opened without a token has no owner, so
-// its streams are not served (MCP-10).
-func TestPublicSessions(t *testing.T) {
-	t.Parallel()
-	e := newEndpoint(t, modes[4], policy.Rule{Public: true})
-	session := e.open(t, modes[4], "")
-	for _, method := range []string{http.MethodGet, http.MethodDelete, http.MethodPut} {
-		for _, raw := range []string{"", e.mint("read write")} {
-			res := e.send(t, t.Context(), method, raw, session)
-			_ = res.Body.Close()
-			if res.StatusCode != http.StatusMethodNotAllowed || res.Header.Get("Allow") != http.MethodPost {
-				t.Errorf("MCP-10: %s: %d", method, res.StatusCode)
-			}
-		}
-	}
-}
-
 // send sends a request without a body, and leaves the body of the response open.
 func (e *endpoint) send(t *testing.T, ctx context.Context, method, raw, session string) *http.Response { //nolint:revive // The context varies from test to test.
 	t.Helper()
@@ -103,8 +86,11 @@ func (e *endpoint) send(t *testing.T, ctx context.Context, method, raw, session 
 	return res
 }
 
-// fadingIssuer is the issuer of the tokens of fake verifiers.
-const fadingIssuer = "https://issuer.example.com"
+// The issuers of the tokens of fake verifiers.
+const (
+	fadingIssuer = "https://issuer.example.com"
+	otherIssuer  = "https://other.example.com"
+)
 
 // fading verifies any token for a short while.
 type fading struct{ lifetime time.Duration }

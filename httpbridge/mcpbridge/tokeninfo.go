@@ -3,29 +3,35 @@ package mcpbridge
 import (
 	"context"
 	"fmt"
-	"math"
-	"net/http"
 
 	"github.com/modelcontextprotocol/go-sdk/auth"
 
 	"github.com/drawbridge-rpc/drawbridge/token"
 )
 
-// introduce names the caller to go-sdk. The key of its context value is its
-// own, and only this middleware sets it; the token was verified before.
-func introduce(handler http.Handler) http.Handler {
-	known := func(ctx context.Context, _ string, _ *http.Request) (*auth.TokenInfo, error) {
-		info, ok := token.FromContext(ctx)
-		if !ok {
-			return nil, auth.ErrInvalidToken
-		}
-		return tokenInfo(info), nil
-	}
-	return auth.RequireBearerToken(known, &auth.RequireBearerTokenOptions{
-		// The verifier has judged the time, with a leeway of its own.
-		AllowMissingExpiration: true,
-		ClockSkew:              math.MaxInt64,
-	})(handler)
+// tokenInfoKey is the context key of auth.TokenInfoFromContext. go-sdk keeps it to
+// itself, and in a session the value is that of the request which opened it.
+var tokenInfoKey = func() (key any) {
+	auth.TokenInfoFromContext(keyReader{context.Background(), &key})
+	return key
+}()
+
+// keyReader notes the key that it is asked for.
+type keyReader struct {
+	context.Context //nolint:containedctx // It is a context.
+
+	key *any
+}
+
+func (r keyReader) Value(key any) any {
+	*r.key = key
+	return nil
+}
+
+// withTokenInfo returns a context from which auth.TokenInfoFromContext reads info,
+// which may be nil.
+func withTokenInfo(ctx context.Context, info *auth.TokenInfo) context.Context {
+	return context.WithValue(ctx, tokenInfoKey, info)
 }
 
 // tokenInfo returns the facts of a token as users of go-sdk expect them. Extra
@@ -48,8 +54,12 @@ func tokenInfo(info *token.Info) *auth.TokenInfo {
 	}
 }
 
-// userID identifies the owner of a session. An issuer is a URL and holds no
-// space, and the client is quoted, so no two owners share an id.
+// userID identifies the owner of a session, or is empty if the token names neither
+// a subject nor a client. An issuer is a URL and holds no space, and the client is
+// quoted, so no two owners share an id.
 func userID(info *token.Info) string {
+	if info.Subject == "" && info.ClientID == "" {
+		return ""
+	}
 	return fmt.Sprintf("%s %q %s", info.Issuer, info.ClientID, info.Subject)
 }

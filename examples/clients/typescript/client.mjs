@@ -3,7 +3,8 @@
 //	node client.mjs <1|2> <preregistered|registers> < the line that -serve prints
 //
 // It gets the URL of the MCP endpoint and, unless it registers itself, a client id.
-// It exits with 0 if every tool returned a result, after as many step-ups as needed.
+// It exits with 0 if the resource, the prompt and every tool returned a result, after
+// as many step-ups as needed.
 import { readFileSync } from 'node:fs';
 
 const [version, registration] = process.argv.slice(2);
@@ -80,6 +81,10 @@ await authorized(async () => {
   transport = new StreamableHTTPClientTransport(new URL(quickstart.mcp), { authProvider: user });
   await client.connect(transport);
 });
+const read = await authorized(() => client.readResource({ uri: 'inventory://items/NUT-M8' }));
+console.log(`    a resource: ${read.contents[0].text}`);
+const prompt = await authorized(() => client.getPrompt({ name: 'restock', arguments: { sku: 'NUT-M8' } }));
+console.log(`    a prompt: ${JSON.stringify(prompt.messages[0].content.text)}`);
 for (const [name, args] of [
   ['list_items', {}],
   ['adjust_stock', { sku: 'NUT-M8', delta: 1 }],
@@ -93,6 +98,6 @@ for (const [name, args] of [
 }
 await client.close();
 console.log(`    approved: ${user.asked.join('; then ')}`);
-if (user.asked.length !== 3) {
-  throw new Error(`3 approvals were expected: one to come in and two step-ups`);
+if (user.asked.length !== 4) {
+  throw new Error(`4 approvals were expected: one to come in and three step-ups`);
 }

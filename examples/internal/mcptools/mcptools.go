@@ -1,8 +1,9 @@
-// Package mcptools offers the example services as tools of an MCP server.
+// Package mcptools offers the example services as tools, a resource template and a
+// prompt of an MCP server.
 //
-// A tool calls the Go method of the service in the same process. No token is sent
-// on: the call is authorized before the tool runs, by the token of the request (see
-// [Procedures]).
+// They call the Go methods of the services in the same process. No token is sent
+// on: the use is authorized before they run, by the token of the request (see
+// [Tools], [Resources] and [Prompts]).
 package mcptools
 
 import (
@@ -16,9 +17,9 @@ import (
 	inventoryv1 "github.com/drawbridge-rpc/drawbridge/examples/proto/inventory/v1"
 )
 
-// Procedures maps each tool to the RPC that it stands for. Calling the tool has the
+// Tools maps each tool to the RPC that it stands for. Calling the tool has the
 // requirements of that RPC.
-func Procedures() map[string]string {
+func Tools() map[string]string {
 	return map[string]string{
 		"list_items":   inventoryv1.InventoryService_ListItems_FullMethodName,
 		"adjust_stock": inventoryv1.InventoryService_AdjustStock_FullMethodName,
@@ -67,11 +68,13 @@ type GetInvoiceOutput struct {
 	Currency    string `json:"currency" jsonschema:"the ISO 4217 code of the currency"`
 }
 
-// Add adds the tools to server.
+// Add adds the tools, the resource template and the prompt to server.
 func Add(server *mcp.Server, stock *inventory.Service, invoices *billing.Service) {
 	addListItems(server, stock)
 	addAdjustStock(server, stock)
 	addGetInvoice(server, invoices)
+	addItems(server, stock)
+	addRestock(server, stock)
 }
 
 func addListItems(server *mcp.Server, stock *inventory.Service) {

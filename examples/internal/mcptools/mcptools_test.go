@@ -51,20 +51,82 @@ func call(t *testing.T, session *mcp.ClientSession, tool string, args map[string
 	return result
 }
 
-// Every tool has an RPC, whose rule guards it.
-func TestEveryToolHasAProcedure(t *testing.T) {
+// Every tool, resource template and prompt has an RPC, whose rule guards it.
+func TestEverythingHasAProcedure(t *testing.T) {
 	t.Parallel()
-	listed, err := connect(t).ListTools(t.Context(), nil)
+	session := connect(t)
+	var tools, templates, prompts []string
+	for tool, err := range session.Tools(t.Context(), nil) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		tools = append(tools, tool.Name)
+	}
+	for template, err := range session.ResourceTemplates(t.Context(), nil) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		templates = append(templates, template.URITemplate)
+	}
+	for prompt, err := range session.Prompts(t.Context(), nil) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		prompts = append(prompts, prompt.Name)
+	}
+	for _, row := range []struct {
+		what       string
+		names      []string
+		procedures map[string]string
+	}{
+		{"tools", tools, mcptools.Tools()},
+		{"resource templates", templates, mcptools.Resources()},
+		{"prompts", prompts, mcptools.Prompts()},
+	} {
+		slices.Sort(row.names)
+		if want := slices.Sorted(maps.Keys(row.procedures)); !slices.Equal(row.names, want) {
+			t.Errorf("the %s are %q, those with a procedure %q", row.what, row.names, want)
+		}
+	}
+}
+
+func TestItems(t *testing.T) {
+	t.Parallel()
+	session := connect(t)
+	for uri, want := range map[string]string{
+		mcptools.ItemURI("NUT-M8"):   `{"sku":"NUT-M8","name":"Nut M8","quantity":10}`,
+		"inventory://items/NUT%2DM8": `{"sku":"NUT-M8","name":"Nut M8","quantity":10}`,
+		mcptools.ItemURI("NUT"):      "", // a part of one
+		mcptools.ItemURI("GEAR"):     "",
+		"inventory://items/":         "",
+	} {
+		read, err := session.ReadResource(t.Context(), &mcp.ReadResourceParams{URI: uri})
+		if want == "" {
+			if err == nil || !strings.Contains(err.Error(), "not found") {
+				t.Errorf("%s: %v, want an error", uri, err)
+			}
+			continue
+		}
+		if err != nil || read.Contents[0].Text != want || read.Contents[0].MIMEType != "application/json" {
+			t.Errorf("%s: %+v, %v, want %s", uri, read, err, want)
+		}
+	}
+}
+
+func TestRestock(t *testing.T) {
+	t.Parallel()
+	session := connect(t)
+	got, err := session.GetPrompt(t.Context(), &mcp.GetPromptParams{Name: "restock", Arguments: map[string]string{"sku": "NUT-M8"}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	var names []string
-	for _, tool := range listed.Tools {
-		names = append(names, tool.Name)
+	if text, _ := got.Messages[0].Content.(*mcp.TextContent); text == nil || !strings.Contains(text.Text, "10 pieces of Nut M8 (NUT-M8)") {
+		t.Errorf("got %+v", got.Messages[0].Content)
 	}
-	slices.Sort(names)
-	if want := slices.Sorted(maps.Keys(mcptools.Procedures())); !slices.Equal(names, want) {
-		t.Errorf("the tools are %q, those with a procedure %q", names, want)
+	for _, sku := range []string{"GEAR", ""} {
+		if _, err := session.GetPrompt(t.Context(), &mcp.GetPromptParams{Name: "restock", Arguments: map[string]string{"sku": sku}}); err == nil {
+			t.Errorf("%q: no error", sku)
+		}
 	}
 }
 

@@ -1,0 +1,82 @@
+package mcpbridge
+
+import (
+	"context"
+
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/drawbridge-rpc/drawbridge"
+	"github.com/drawbridge-rpc/drawbridge/challenge"
+)
+
+// private is the cacheScope of a result that depends on the caller. go-sdk fills
+// in "public".
+const private = "private"
+
+// shown returns what the caller sees of a result: the items of a list that it may
+// use, or could with another token. A page may become shorter, and even empty;
+// its cursor stays. Nothing is recorded, because nothing was asked for.
+func (g *Guard) shown(ctx context.Context, result mcp.Result) mcp.Result {
+	caller := g.adapter.Caller(ctx)
+	offers := func(procedures []string) bool { return g.offers(ctx, caller, procedures) }
+	switch result := result.(type) {
+	case *mcp.ListToolsResult:
+		page := *result
+		page.CacheScope = private
+		page.Tools = filter(result.Tools, func(t *mcp.Tool) bool { return offers(entry(g.entries.tools, t.Name)) })
+		return &page
+	case *mcp.ListPromptsResult:
+		page := *result
+		page.CacheScope = private
+		page.Prompts = filter(result.Prompts, func(p *mcp.Prompt) bool { return offers(entry(g.entries.prompts, p.Name)) })
+		return &page
+	case *mcp.ListResourcesResult:
+		page := *result
+		page.CacheScope = private
+		page.Resources = filter(result.Resources, func(r *mcp.Resource) bool { return offers(g.entries.registered(r.URI)) })
+		return &page
+	case *mcp.ListResourceTemplatesResult:
+		page := *result
+		page.CacheScope = private
+		page.ResourceTemplates = filter(result.ResourceTemplates, func(t *mcp.ResourceTemplate) bool {
+			return offers(g.entries.registered(t.URITemplate))
+		})
+		return &page
+	case *mcp.ReadResourceResult:
+		if caller.IsAnonymous() {
+			return result
+		}
+		read := *result
+		read.CacheScope = private
+		return &read
+	default:
+		return result
+	}
+}
+
+// offers reports whether a caller may use what the procedures stand for, or, unless
+// only that is shown, could with another token.
+func (g *Guard) offers(ctx context.Context, caller *drawbridge.Caller, procedures []string) bool {
+	for _, procedure := range procedures {
+		denial := caller.Assess(ctx, procedure)
+		if denial == nil {
+			continue
+		}
+		if g.onlyCallable || denial.Reason != challenge.ReasonInsufficientScope && denial.Reason != challenge.ReasonInsufficientAuthentication {
+			return false
+		}
+	}
+	return len(procedures) > 0
+}
+
+// filter returns the items that are kept. It is never nil, because JSON needs an
+// array.
+func filter[T any](items []T, keep func(T) bool) []T {
+	kept := make([]T, 0, len(items))
+	for _, item := range items {
+		if keep(item) {
+			kept = append(kept, item)
+		}
+	}
+	return kept
+}

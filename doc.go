@@ -30,6 +30,7 @@
 //     documents, and a guard for any http.Handler.
 //   - [github.com/drawbridge-rpc/drawbridge/httpbridge/mcpbridge]: MCP servers of
 //     the official go-sdk, decided tool by tool.
+//   - [github.com/drawbridge-rpc/drawbridge/otel]: metrics and traces of decisions.
 //   - [github.com/drawbridge-rpc/drawbridge/authtest]: an authorization server
 //     for tests.
 //   - [github.com/drawbridge-rpc/drawbridge/fault]: the faults of a

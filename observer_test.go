@@ -250,6 +250,7 @@ func TestObserverSpan(t *testing.T) {
 		{"zeros", t.Context(), []string{"00-" + strings.Repeat("0", 32) + "-" + spanID + "-01"}, ""},
 		{"in capitals", t.Context(), []string{"00-" + strings.ToUpper(traceID) + "-" + spanID + "-01"}, ""},
 		{"not hexadecimal", t.Context(), []string{"00-" + strings.Repeat("x", 32) + "-" + spanID + "-01"}, ""},
+		{"too long", t.Context(), []string{"00-" + traceID + "00-" + spanID + "-01"}, ""},
 		{"too short", t.Context(), []string{"00-" + traceID[1:] + "-" + spanID + "-01"}, ""},
 		{"more than version 0 has", t.Context(), []string{"00-" + traceID + "-" + spanID + "-01-more"}, ""},
 		{"a version that is none", t.Context(), []string{"ff-" + traceID + "-" + spanID + "-01"}, ""},

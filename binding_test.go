@@ -90,7 +90,7 @@ func TestBindings(t *testing.T) {
 			if tt.x5t != nil {
 				bindings[x5tS] = tt.x5t
 			}
-			a := newAuthorizer(t, bound(tt.confirmation, bindings))
+			a := newAuthorizer(t, bound(tt.confirmation, bindings), withAdmin)
 			_, err := authorize(t.Context(), a, sent{Procedure: guarded, Authorization: bearer("t-bound")})
 			wantOutcome(t, err, tt.want)
 			if err != nil && challenge.DenialOf(err).Challenge.ResourceMetadataURL != base+wellKnown {
@@ -99,7 +99,12 @@ func TestBindings(t *testing.T) {
 			if tt.want == challenge.ReasonInvalidToken && !errors.Is(err, token.ErrInvalid) {
 				t.Errorf("%v is not ErrInvalid", challenge.DenialOf(err).Cause)
 			}
-			if got := []int64{tt.jkt.calls(), tt.x5t.calls()}; tt.asked != nil && !slices.Equal(got, tt.asked) {
+			if _, err := authorize(t.Context(), a, sent{Procedure: "/a.v1.A/Get", Authorization: bearer("t-bound")}); err == nil {
+				t.Error("R6750-3.1.b: a proof stands for a scope")
+			} else if tt.want == letIn {
+				denialOf(t, err, challenge.ReasonInsufficientScope)
+			}
+			if got := []int64{tt.jkt.calls() / 2, tt.x5t.calls() / 2}; tt.asked != nil && !slices.Equal(got, tt.asked) {
 				t.Errorf("the bindings were called %d times, want %d", got, tt.asked)
 			}
 		})

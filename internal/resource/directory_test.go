@@ -101,6 +101,7 @@ func TestLocate(t *testing.T) {
 	all := identified(base, base+"/mcp", base+"/mcp/admin", base+"/caf%C3%A9", base+"/slash/")
 	deep := identified(base+"/b", base+"/a", base+"/a/deeper")
 	hosts := identified("https://a.test", "https://b.test", "https://a.test/x")
+	ports := identified("http://localhost:8080", "http://localhost:8081")
 	apart := identified("https://public.test", "https://internal.test/mcp")
 	mounted := []resource.Config{mountedAt(configured(base+"/api"), "/"), configured(base + "/mcp")}
 	for _, tt := range []struct {
@@ -136,6 +137,9 @@ func TestLocate(t *testing.T) {
 		{"R8707-2 a path that only another host covers, on another port", apart, "/reports", "internal.test:8443", ""},
 		{"R8707-2 a host of its own", apart, "/reports", "public.test", "https://public.test"},
 		{"R8707-2 a path that only one covers, and an unknown host", apart, "/reports", "c.test", ""},
+		{"R8707-2 an alias of another resource of the site", []resource.Config{configured(base+"/x", alias), configured(base + "/y")}, "/y", "alias.example.com", ""},
+		{"R8707-2 one name on two ports", ports, "/x", "localhost:8081", "http://localhost:8081"},
+		{"R8707-2 one name on two ports, and a third", ports, "/x", "localhost:9", "http://localhost:8080"},
 		{"a mount path", mounted, "/a.v1.A/Get", "", base + "/api"},
 		{"a mount path of another resource", mounted, "/mcp/x", "", base + "/mcp"},
 		{"the identifier's own path below a mount path", mounted, "/api/x", "", base + "/api"},

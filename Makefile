@@ -9,9 +9,10 @@ PROTOC_GEN_GRPC_VERSION    := v1.6.2
 GOLANGCI_LINT_VERSION      := v2.15.0
 GRPCURL_VERSION            := v1.9.3
 
-# For each fuzz target, for each benchmark; further flags of go test.
+# For each fuzz target, for each benchmark, for the soak; further flags of go test.
 FUZZTIME  ?= 20s
 BENCHTIME ?= 1s
+DURATION  ?= 2m
 ROUNDS    ?= 100
 COUNT     ?= 5
 TESTFLAGS ?=
@@ -81,6 +82,10 @@ bench: ## Run every benchmark for BENCHTIME (default 1s)
 .PHONY: bench-peers
 bench-peers: ## Compare with other libraries, COUNT times, and servers over loopback for ROUNDS
 	@cd bench && go test -run=NONE -bench=. -benchmem -benchtime=$(BENCHTIME) -count=$(COUNT) . && go run ./echo -rounds $(ROUNDS)
+
+.PHONY: soak
+soak: ## Check decisions against an oracle under load for DURATION (default 2m)
+	@cd bench && go run ./soak -duration $(DURATION)
 
 .PHONY: clients
 clients: $(GRPCURL) ## Let curl, grpcurl and the TypeScript MCP SDK into the quickstart (needs curl, node and npm)

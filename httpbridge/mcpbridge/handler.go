@@ -34,8 +34,8 @@ const sessionTimeout = 24 * time.Hour
 // no token or one that names neither a subject nor a client, get no session: their
 // requests are served as with the option Stateless, which leaves nothing behind. A
 // session ends after 24 hours without requests; the option SessionTimeout names
-// another time, and a negative one keeps every session. A request ends when its
-// token expires, a stream that listens too.
+// another time, and a negative one keeps every session. A stream that listens ends when
+// its token expires; a message that was let in is served to its end.
 //
 // The localhost protection of go-sdk is off, because it refuses proxies on the same
 // host. [httpbridge.Bridge.Protect] refuses the requests that it is meant for.
@@ -63,7 +63,7 @@ func (g *Guard) Handler(getServer func(*http.Request) *mcp.Server, options *mcp.
 		handler := ownerless
 		if info, ok := token.FromContext(r.Context()); ok {
 			ctx := r.Context()
-			if !info.Expiry.IsZero() {
+			if r.Method == http.MethodGet && !info.Expiry.IsZero() {
 				until, cancel := context.WithDeadline(ctx, info.Expiry)
 				defer cancel()
 				ctx = until

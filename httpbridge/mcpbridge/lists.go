@@ -16,9 +16,23 @@ const private = "private"
 // shown returns what the caller sees of a result: the items of a list that it may
 // use, or could with another token. A page may become shorter, and even empty;
 // its cursor stays. Nothing is recorded, because nothing was asked for.
-func (g *Guard) shown(ctx context.Context, result mcp.Result) mcp.Result {
+//
+// The denial is the given one, unless the token has expired meanwhile: a list
+// without what the caller may use would be wrong.
+func (g *Guard) shown(ctx context.Context, result mcp.Result, denial *challenge.DenialError) (mcp.Result, *challenge.DenialError) {
 	caller := g.adapter.Caller(ctx)
-	offers := func(procedures []string) bool { return g.offers(ctx, caller, procedures) }
+	offers := func(procedures []string) bool {
+		offered, expired := g.offers(ctx, caller, procedures)
+		if expired && denial == nil {
+			denial = caller.Expire(ctx, "")
+		}
+		return offered
+	}
+	return g.filtered(caller, result, offers), denial
+}
+
+// filtered returns a result with the items that are offered.
+func (g *Guard) filtered(caller *drawbridge.Caller, result mcp.Result, offers func(procedures []string) bool) mcp.Result {
 	switch result := result.(type) {
 	case *mcp.ListToolsResult:
 		page := *result
@@ -55,18 +69,18 @@ func (g *Guard) shown(ctx context.Context, result mcp.Result) mcp.Result {
 }
 
 // offers reports whether a caller may use what the procedures stand for, or, unless
-// only that is shown, could with another token.
-func (g *Guard) offers(ctx context.Context, caller *drawbridge.Caller, procedures []string) bool {
+// only that is shown, could with another token; and whether the token has expired.
+func (g *Guard) offers(ctx context.Context, caller *drawbridge.Caller, procedures []string) (offered, expired bool) {
 	for _, procedure := range procedures {
 		denial := caller.Assess(ctx, procedure)
 		if denial == nil {
 			continue
 		}
 		if g.onlyCallable || denial.Reason != challenge.ReasonInsufficientScope && denial.Reason != challenge.ReasonInsufficientAuthentication {
-			return false
+			return false, denial.Reason == challenge.ReasonInvalidToken
 		}
 	}
-	return len(procedures) > 0
+	return len(procedures) > 0, false
 }
 
 // filter returns the items that are kept. It is never nil, because JSON needs an

@@ -32,6 +32,11 @@ func (g *Guard) middleware(next mcp.MethodHandler) mcp.MethodHandler {
 			}
 			ctx = authorized
 		}
+		if kindOf(method) == byListening {
+			until, cancel := untilExpiry(ctx, g.adapter.Caller(ctx))
+			defer cancel()
+			ctx = until
+		}
 		if current != nil {
 			// Only now: the response to a denied call goes out with the write of
 			// its error, when go-sdk has freed the id that a client which steps
@@ -39,14 +44,28 @@ func (g *Guard) middleware(next mcp.MethodHandler) mcp.MethodHandler {
 			current.exchange.Release()
 		}
 		result, err := next(ctx, method, req)
+		denial := denialIn(result, err)
+		if err == nil {
+			if result, denial = g.shown(ctx, result, denial); denial != nil && kindOf(method) == byList {
+				err = rpcError(jsonrpc.CodeInvalidRequest, denial.Error())
+			}
+		}
 		if current != nil {
-			current.conclude(ctx, denialIn(result, err))
+			current.conclude(ctx, denial)
 		}
 		if err != nil {
 			return nil, err
 		}
-		return g.shown(ctx, result), nil
+		return result, nil
 	}
+}
+
+// untilExpiry returns a context that ends with the token of a caller.
+func untilExpiry(ctx context.Context, caller *drawbridge.Caller) (context.Context, context.CancelFunc) {
+	if expiry := caller.Expiry(); !expiry.IsZero() {
+		return context.WithDeadline(ctx, expiry)
+	}
+	return ctx, func() {}
 }
 
 // denialIn returns the denial that the server returned, as a handler does with the

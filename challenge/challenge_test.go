@@ -96,7 +96,7 @@ func TestHostileChallenge(t *testing.T) {
 func TestChallengeOverWire(t *testing.T) {
 	t.Parallel()
 	ours, fresh, past, theirs := full(), full(), full(), full()
-	ours.ErrorDescription = challenge.WrongAudience
+	ours.Error, ours.ErrorDescription = "invalid_token", challenge.WrongAudience
 	fresh.MaxAge, past.MaxAge = seconds(0), seconds(-1)
 	replaced := func(c challenge.Challenge) challenge.Challenge {
 		c.ErrorDescription = saysAuthentication

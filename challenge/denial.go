@@ -56,13 +56,14 @@ func DenialOf(err error) *DenialError {
 	return &DenialError{Reason: ReasonInternal, Challenge: Challenge{Scheme: Bearer}, Cause: err}
 }
 
-// Error returns a fixed sentence that may be sent to the caller. It does not
+// Error returns a fixed sentence that may be sent to the caller: the description
+// of the challenge, or else that of its OAuth error or of the reason. It does not
 // include the cause.
 func (e *DenialError) Error() string {
 	if e.Challenge.ErrorDescription != "" {
 		return e.Challenge.ErrorDescription
 	}
-	return e.Reason.Message()
+	return e.Reason.sentence(e.Challenge.Error)
 }
 
 // Unwrap returns the cause, so that errors.Is finds the token.ErrInvalid or

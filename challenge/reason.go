@@ -91,6 +91,19 @@ func (r Reason) OAuthError() string { return reasons[r.valid()].oauth }
 // Message returns the fixed sentence that is sent to the caller.
 func (r Reason) Message() string { return reasons[r.valid()].message }
 
+// sentence returns the message of the reason that has an OAuth error code, or that
+// of r for a code that no reason has.
+func (r Reason) sentence(oauth string) string {
+	if oauth != "" && oauth != r.OAuthError() {
+		for i := range reasons {
+			if reasons[i].oauth == oauth {
+				return reasons[i].message
+			}
+		}
+	}
+	return r.Message()
+}
+
 // Challenges reports whether an HTTP response for r carries WWW-Authenticate.
 func (r Reason) Challenges() bool {
 	switch r {

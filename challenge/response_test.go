@@ -75,6 +75,14 @@ func TestResponse(t *testing.T) {
 			`DPoP` + prefix[len("Bearer"):] + `, error="use_dpop_nonce", error_description="` + saysInvalidToken + `", algs="ES256"`,
 			fmt.Sprintf(body, "use_dpop_nonce", saysInvalidToken),
 		},
+		{
+			"R9470-3 insufficient authentication by its error", &challenge.DenialError{Reason: challenge.ReasonInvalidToken, Challenge: challenge.Challenge{Realm: "a.v1.A", Error: "insufficient_user_authentication"}}, 401,
+			`Bearer realm="a.v1.A", error="insufficient_user_authentication"`, fmt.Sprintf(body, "insufficient_user_authentication", saysAuthentication),
+		},
+		{
+			"R9449-9 an error that no reason has", &challenge.DenialError{Reason: challenge.ReasonInvalidToken, Challenge: challenge.Challenge{Realm: "a.v1.A", Error: "use_dpop_nonce"}}, 401,
+			`Bearer realm="a.v1.A", error="use_dpop_nonce"`, fmt.Sprintf(body, "use_dpop_nonce", saysInvalidToken),
+		},
 		{"RPC-6 not found", at(challenge.ReasonNotFound), 404, "", fmt.Sprintf(body, "not_found", "no such service or method")},
 		{"RPC-2 unavailable", at(challenge.ReasonUnavailable), 503, "", fmt.Sprintf(body, "temporarily_unavailable", saysUnavailable)},
 		{"RPC-7 internal", at(challenge.ReasonInternal), 500, "", fmt.Sprintf(body, "server_error", "internal error")},

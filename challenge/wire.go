@@ -13,9 +13,12 @@ import (
 // Limits for a Challenge that came over the wire. Values beyond them are left
 // out.
 const (
-	maxWireValues = 64
+	maxWireValues = 64 // of a list
 	maxWireValue  = 256
 	maxWireURL    = 2048
+	// maxWireHeader is the length of the longest header. Together with the scopes
+	// that a bridge adds, it stays below 4 KiB.
+	maxWireHeader = 3 << 10
 )
 
 // FromProto returns the denial that a server sent as the google.rpc.Code of a
@@ -23,16 +26,12 @@ const (
 // connectauth or grpcauth, which finds the detail in an error of the framework.
 //
 // FromProto keeps the server's requirements and replaces its text: a description
-// that this package does not know becomes the message of the reason. It leaves
-// out malformed values.
+// that this package does not know for the error becomes the message of the error. It
+// leaves out malformed values, and those with which the header would be longer than
+// 3 KiB: first algorithms, then authentication context classes, then scopes.
 func FromProto(code uint32, detail *drawbridgev1.Challenge) *DenialError {
 	reason := reasonOf(code, detail)
-	e := &DenialError{Reason: reason, Remote: true, Challenge: Challenge{
-		Scheme:    Bearer,
-		Scopes:    wireValues(detail.GetScopes()),
-		ACRValues: wireValues(detail.GetAcrValues()),
-		Algs:      wireValues(detail.GetDpopAlgs()),
-	}}
+	e := &DenialError{Reason: reason, Remote: true, Challenge: Challenge{Scheme: Bearer}}
 	if strings.EqualFold(detail.GetScheme(), DPoP) {
 		e.Challenge.Scheme = DPoP
 	}
@@ -43,11 +42,15 @@ func FromProto(code uint32, detail *drawbridgev1.Challenge) *DenialError {
 		e.Challenge.ResourceMetadataURL = detail.GetResourceMetadata()
 	}
 	if e.Challenge.Error = wireError(reason, detail.GetError()); e.Challenge.Error != "" {
-		e.Challenge.ErrorDescription = wireSentence(reason, detail.GetErrorDescription())
+		e.Challenge.ErrorDescription = wireSentence(reason, e.Challenge.Error, detail.GetErrorDescription())
 	}
 	if detail != nil && detail.MaxAge != nil {
 		e.Challenge.MaxAge = durationOf(detail.GetMaxAge())
 	}
+	left := maxWireHeader - len(e.Challenge.Header())
+	e.Challenge.Scopes = wireValues(detail.GetScopes(), "scope", &left)
+	e.Challenge.ACRValues = wireValues(detail.GetAcrValues(), "acr_values", &left)
+	e.Challenge.Algs = wireValues(detail.GetDpopAlgs(), "algs", &left)
 	if reason == ReasonUnavailable {
 		e.RetryAfter = RetryAfter
 	}
@@ -62,7 +65,7 @@ func reasonOf(code uint32, detail *drawbridgev1.Challenge) Reason {
 		return ReasonNoCredentials
 	case code == ReasonInsufficientAuthentication.RPCCode() && detail.GetError() == ReasonInsufficientAuthentication.OAuthError():
 		return ReasonInsufficientAuthentication
-	case code == ReasonForbidden.RPCCode() && detail.GetError() == "" && len(wireValues(detail.GetScopes())) == 0:
+	case code == ReasonForbidden.RPCCode() && detail.GetError() == "" && !slices.ContainsFunc(firstOf(detail.GetScopes()), isWireValue):
 		// As a challenge it would have the client step up again and again.
 		return ReasonForbidden
 	}
@@ -85,27 +88,36 @@ func wireError(reason Reason, code string) string {
 	return code
 }
 
-// wireSentence returns sentence if it is one of this package, and the message of
-// the reason otherwise (RPC-7).
-func wireSentence(reason Reason, sentence string) string {
-	for i := range reasons {
-		if sentence == reasons[i].message {
-			return sentence
-		}
-	}
-	if sentence == WrongAudience || sentence == AmbiguousPath {
+// wireSentence returns sentence if this package has it for the reason, and that of
+// the error code otherwise (RPC-7).
+func wireSentence(reason Reason, oauth, sentence string) string {
+	if reason == ReasonInvalidToken && sentence == WrongAudience || reason == ReasonInvalidRequest && sentence == AmbiguousPath {
 		return sentence
 	}
-	return reason.Message()
+	return reason.sentence(oauth)
 }
 
-// wireValues returns the well-formed values, up to the limits.
-func wireValues(values []string) []string {
+// wireValues returns the well-formed values, up to the limits. From left it
+// subtracts the bytes that the list takes in a header.
+func wireValues(values []string, parameter string, left *int) []string {
 	var usable []string
-	for _, value := range values[:min(len(values), maxWireValues)] {
-		if len(value) <= maxWireValue && wwwauth.ValidScopeToken(value) {
+	length := len(parameter) + len(`, =""`) - len(" ")
+	for _, value := range firstOf(values) {
+		if further := len(" ") + len(value); isWireValue(value) && length+further <= *left {
 			usable = append(usable, value)
+			length += further
 		}
 	}
+	if usable != nil {
+		*left -= length
+	}
 	return slices.Clip(usable)
+}
+
+// firstOf returns the elements of a list that are looked at.
+func firstOf(values []string) []string { return values[:min(len(values), maxWireValues)] }
+
+// isWireValue reports whether an element of a list is well-formed.
+func isWireValue(value string) bool {
+	return len(value) <= maxWireValue && wwwauth.ValidScopeToken(value)
 }

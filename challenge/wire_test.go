@@ -41,6 +41,8 @@ func TestFromProto(t *testing.T) {
 		{"R9470-3 max_age", unauthenticated, &drawbridgev1.Challenge{MaxAge: proto.Int64(60)}, challenge.Challenge{Scheme: "Bearer", MaxAge: seconds(60)}},
 		{"R9470-3 a negative max_age", unauthenticated, &drawbridgev1.Challenge{MaxAge: proto.Int64(-60)}, challenge.Challenge{Scheme: "Bearer", MaxAge: seconds(0)}},
 		{"R9470-3 insufficient_user_authentication", unauthenticated, &drawbridgev1.Challenge{Error: "insufficient_user_authentication"}, challenge.Challenge{Scheme: "Bearer", Error: "insufficient_user_authentication", ErrorDescription: saysAuthentication}},
+		{"R9470-3 RPC-7 with the sentence of another error", unauthenticated, &drawbridgev1.Challenge{Error: "insufficient_user_authentication", ErrorDescription: saysInvalidToken}, challenge.Challenge{Scheme: "Bearer", Error: "insufficient_user_authentication", ErrorDescription: saysAuthentication}},
+		{"R9470-3 RPC-7 with another code", denied, &drawbridgev1.Challenge{Error: "insufficient_user_authentication"}, challenge.Challenge{Scheme: "Bearer", Error: "insufficient_user_authentication", ErrorDescription: saysAuthentication}},
 		{"R9449-9 another one", unauthenticated, &drawbridgev1.Challenge{Error: "use_dpop_nonce"}, challenge.Challenge{Scheme: "Bearer", Error: "use_dpop_nonce", ErrorDescription: saysInvalidToken}},
 		{"RPC-7 an error that is a sentence", denied, &drawbridgev1.Challenge{Error: "Call us"}, challenge.Challenge{Scheme: "Bearer", Error: "insufficient_scope", ErrorDescription: saysScope}},
 		{"RPC-7 an error with a digit", unauthenticated, &drawbridgev1.Challenge{Error: "error1"}, challenge.Challenge{Scheme: "Bearer", Error: "invalid_token", ErrorDescription: saysInvalidToken}},
@@ -136,6 +138,47 @@ func TestFromProtoIsBounded(t *testing.T) {
 	}
 }
 
+// TestFromProtoIsSmall: a challenge of a backend has at most 3 KiB, as a header and
+// as a detail that is relayed. The values that matter most are kept, and each is
+// whole.
+func TestFromProtoIsSmall(t *testing.T) {
+	t.Parallel()
+	list := func(letter string) (values []string) {
+		for range 64 {
+			values = append(values, strings.Repeat(letter, 256))
+		}
+		return values
+	}
+	long := base + "/" + strings.Repeat("a", 2048-len(base)-1)
+	for name, tt := range map[string]struct {
+		detail             *drawbridgev1.Challenge
+		scopes, acrs, algs int
+	}{
+		"everything":   {&drawbridgev1.Challenge{Realm: "a.v1.A", ResourceMetadata: base + wellKnown, Scopes: list("s"), AcrValues: list("c"), DpopAlgs: list("a")}, 11, 0, 0},
+		"a long URL":   {&drawbridgev1.Challenge{Realm: strings.Repeat("a", 255), ResourceMetadata: long, Error: strings.Repeat("e", 256), Scopes: list("s")}, 1, 0, 0},
+		"no scopes":    {&drawbridgev1.Challenge{AcrValues: list("c"), DpopAlgs: list("a")}, 0, 11, 0},
+		"algs alone":   {&drawbridgev1.Challenge{DpopAlgs: list("a")}, 0, 0, 11},
+		"short at end": {&drawbridgev1.Challenge{Scopes: append(list("s")[:20], "a"), AcrValues: []string{"gold"}}, 12, 1, 0},
+	} {
+		got := challenge.FromProto(16, tt.detail)
+		c := got.Challenge
+		if len(c.Scopes) != tt.scopes || len(c.ACRValues) != tt.acrs || len(c.Algs) != tt.algs {
+			t.Errorf("%s: kept %d scopes, %d acr_values, %d algs", name, len(c.Scopes), len(c.ACRValues), len(c.Algs))
+		}
+		if c.Realm != tt.detail.GetRealm() || c.ResourceMetadataURL != tt.detail.GetResourceMetadata() {
+			t.Errorf("%s: got %+v", name, c)
+		}
+		header := got.Response().Header().Get("WWW-Authenticate")
+		parsed, err := challenge.Parse([]string{header})
+		if err != nil || len(parsed) != 1 || !slices.Equal(parsed[0].Scopes, c.Scopes) {
+			t.Errorf("R9110-11.c: %s: %q is malformed: %v", name, header, err)
+		}
+		if size := proto.Size(c.Proto()); len(header) > 3<<10 || size > 3<<10 {
+			t.Errorf("%s: the header has %d bytes, the detail %d", name, len(header), size)
+		}
+	}
+}
+
 // FuzzFromProto: whatever is on the wire, the header is one challenge that can be
 // sent, of a scheme that is known (R6750-3.a, R6750-3.c, R9110-11.d).
 func FuzzFromProto(f *testing.F) {
@@ -156,6 +199,9 @@ func FuzzFromProto(f *testing.F) {
 		denial := challenge.FromProto(code, detail)
 		header := denial.Challenge.Header()
 		wantSendable(t, header)
+		if len(header) > 3<<10 {
+			t.Errorf("the header has %d bytes", len(header))
+		}
 		if !strings.HasPrefix(header, "Bearer ") && !strings.HasPrefix(header, "DPoP ") || !strings.Contains(header, "=") {
 			t.Errorf("R6750-3.a: the header is %q", header)
 		}

@@ -21,7 +21,7 @@ func TestDismissAlike(t *testing.T) {
 	w := newWorld(t, httpbridge.Config{})
 	var handlers rpctest.Handlers
 	address := rpctest.ServeGRPC(t, handlers.GRPCServer(grpcauth.ServerOptions(w.Authorizer())...))
-	conn := rpctest.DialGRPC(t, address, grpcauth.RelayDialOptions()...)
+	conn := rpctest.DialGRPC(t, address, grpcauth.RelayDialOptions(grpcauth.RelayConfig{})...)
 	call := func(ctx context.Context, method string) error {
 		_, err := rpctest.CallGRPC(metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+tokenRead), conn, rpctest.GuardedService, method)
 		return err

@@ -124,7 +124,7 @@ func ExampleBridge_Handler() {
 	go func() { _ = backend.Serve(listener) }()
 	defer backend.Stop()
 
-	conn, err := grpc.NewClient(listener.Addr().String(), append(grpcauth.RelayDialOptions(),
+	conn, err := grpc.NewClient(listener.Addr().String(), append(grpcauth.RelayDialOptions(grpcauth.RelayConfig{}),
 		grpc.WithTransportCredentials(insecure.NewCredentials()))...)
 	if err != nil {
 		fmt.Println(err)

@@ -230,6 +230,7 @@ const (
 	saysInvalidToken   = "the access token is malformed, expired, revoked or not from a trusted issuer"
 	saysAudience       = "the access token was issued for another resource"
 	saysScope          = "the access token lacks a scope that this operation needs"
+	saysAuthentication = "a different authentication level is required"
 	saysUnavailable    = "the access token cannot be verified right now"
 )
 

@@ -64,6 +64,37 @@ func TestExpiry(t *testing.T) {
 	})
 }
 
+// TestExpiryAtEnd: the end of a request is refused like a message. If it comes in
+// time, the response of a client stream is not refused any more; other streams end
+// with the next message (R9068-4.b).
+func TestExpiryAtEnd(t *testing.T) {
+	t.Parallel()
+	for _, isClientStream := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			w := rpctest.NewWorld(t)
+			ctx, caller := callerOf(t, w, time.Minute)
+			var late, inTime interceptor.Expiry
+			late.Start(ctx, caller, guarded)
+			inTime.Start(ctx, caller, guarded)
+			if denial := inTime.CheckEnd(isClientStream); denial != nil {
+				t.Fatalf("before the expiry: got %v", denial)
+			}
+			time.Sleep(time.Minute)
+			if denial := late.CheckEnd(isClientStream); denial == nil || denial != late.Check() {
+				t.Errorf("R9068-4.b: at the expiry: got %v", denial)
+			}
+			for range 2 {
+				if denial := inTime.Check(); (denial == nil) != isClientStream {
+					t.Errorf("a client stream: %t: the response: got %v", isClientStream, denial)
+				}
+				if denial := inTime.CheckEnd(isClientStream); (denial == nil) != isClientStream {
+					t.Errorf("a client stream: %t: the end again: got %v", isClientStream, denial)
+				}
+			}
+		})
+	}
+}
+
 // TestExpiryConcurrently: messages that are checked at the same time get the same
 // denial, which is logged once.
 func TestExpiryConcurrently(t *testing.T) {

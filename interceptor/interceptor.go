@@ -9,7 +9,8 @@
 //   - [Details] returns the messages that the error carries, and [FindDenial]
 //     finds the denial in an error on the other side.
 //   - [Expiry] ends a stream when the caller's token expires.
-//   - [Answer], [Relay] and [Outgoing] connect the adapter with the HTTP bridge.
+//   - [Answer], [RelayConfig] and [Outgoing] connect the adapter with the HTTP
+//     bridge.
 package interceptor
 
 import (
@@ -72,7 +73,7 @@ func Answer(ctx context.Context, procedure string, denial *challenge.DenialError
 
 // Relay records a denial that a backend returned as err, so that it becomes the
 // response of the bridge around the caller. Outside of a bridge, Relay does
-// nothing.
+// nothing. It passes on every reason; see [RelayConfig.Relay].
 func Relay(ctx context.Context, denial *challenge.DenialError, err error) {
 	exchange.FromContext(ctx).Recorder().Deny(denial, err)
 }

@@ -85,13 +85,9 @@ func (c *compiler) service(name string, service Service) {
 // misspelled method has no rule. Without a descriptor, the rule applies to every
 // well-formed method.
 func (c *compiler) spread(service string, requirement *Requirement, descriptor protoreflect.ServiceDescriptor) {
-	if requirement != nil {
-		c.table.services[service] = requirement
-	}
+	c.table.services[service] = requirement
 	if descriptor == nil {
-		if requirement != nil {
-			c.table.open[service] = requirement
-		}
+		c.table.open[service] = requirement
 		return
 	}
 	for i := range descriptor.Methods().Len() {

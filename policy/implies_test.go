@@ -98,7 +98,8 @@ func TestImpliesCycles(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			p := rules(policy.Rule{Public: true}, nil)
+			// A rule may require a scope of the cycle.
+			p := rules(policy.Rule{Scopes: []string{"a"}, AnyScopes: []string{"c", "b"}}, nil)
 			p.Implies = tt.implies
 			if got := faultsOf(t, p); !slices.Equal(got, tt.want) {
 				t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(tt.want, "\n"))

@@ -36,6 +36,14 @@ func TestRule(t *testing.T) {
 			enough: []string{"a", "b", "a b", "x a"}, lacking: []string{"", "x", "B"},
 		},
 		{
+			name: "MCP-4 one of AnyScopes where there is only one", rule: policy.Rule{AnyScopes: []string{"a"}}, ask: "a",
+			enough: []string{"a", "b a"}, lacking: []string{"", "b"},
+		},
+		{
+			name: "MCP-4 all of Scopes where there is only one", rule: policy.Rule{Scopes: []string{"a"}}, ask: "a",
+			enough: []string{"a", "b a"}, lacking: []string{"", "b"},
+		},
+		{
 			name: "MCP-4 all of Scopes and one of AnyScopes", rule: policy.Rule{Scopes: []string{"c", "d"}, AnyScopes: []string{"b", "a"}}, ask: "c d b",
 			enough: []string{"c d a", "b c d"}, lacking: []string{"", "a", "c d", "a b", "c a", "d b"},
 		},

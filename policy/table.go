@@ -10,7 +10,8 @@ import (
 
 // A Table is a compiled [Policy]. It is immutable and safe for concurrent use.
 type Table struct {
-	methods      map[string]*Requirement // by procedure: named and described methods; nil denies
+	// Requirements that are nil deny.
+	methods      map[string]*Requirement // by procedure: named and described methods
 	services     map[string]*Requirement // by service
 	open         map[string]*Requirement // by service, of those without a descriptor
 	described    map[string]bool         // every service of the policy → whether it has a descriptor

@@ -249,7 +249,7 @@ func TestGuardUnderBridgeRelays(t *testing.T) {
 	}
 	plain := http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		_, err := rpctest.CallConnect(r.Context(), rpctest.H2C(t), backend, rpctest.GuardedService, rpctest.Unary,
-			bearer(tokenRead), connect.WithInterceptors(connectauth.NewRelayInterceptor()))
+			bearer(tokenRead), connect.WithInterceptors(connectauth.NewRelayInterceptor(connectauth.RelayConfig{})))
 		if err != nil {
 			rw.WriteHeader(http.StatusBadGateway)
 		}

@@ -412,8 +412,9 @@ func TestStreamWriter(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			openStream(t, httptest.NewRecorder(), stream, http.NoBody, func(_ http.ResponseWriter, r *http.Request) {
 				time.Sleep(time.Second)
-				if n, err := r.Body.Read(make([]byte, 1)); n != 0 || !errors.Is(err, io.EOF) {
-					t.Errorf("read %d, %v", n, err)
+				n, err := r.Body.Read(make([]byte, 1))
+				if denial, ok := connectauth.FromError(err); n != 0 || !ok || denial.Reason != challenge.ReasonInvalidToken {
+					t.Errorf("R9068-4.b: read %d, %v", n, err)
 				}
 			})
 		})

@@ -8,37 +8,40 @@ import (
 	"github.com/drawbridge-rpc/drawbridge/interceptor"
 )
 
+// RelayConfig says which denials of backends become the response. The zero
+// RelayConfig is for calls with a token of the server's own.
+type RelayConfig = interceptor.RelayConfig
+
 // NewRelayInterceptor returns an interceptor for clients with which an HTTP
 // handler calls its backends. A denial of a backend becomes the response of the
-// bridge that the handler runs under, in place of the handler's own. The error
-// itself reaches the handler unchanged, and outside of a bridge nothing happens.
+// bridge that the handler runs under, in place of the handler's own, as cfg says.
+// The error itself reaches the handler unchanged, and outside of a bridge nothing
+// happens.
 //
-// The context of the HTTP request must reach the call. Use it where calls are made
-// with the credentials of the caller: a denial of the handler's own credentials
-// is not the caller's to mend. A handler that can do without the backend calls
-// httpbridge.Dismiss.
-func NewRelayInterceptor() connect.Interceptor { return relay{} }
+// The context of the HTTP request must reach the call. A handler that can do
+// without the backend calls httpbridge.Dismiss.
+func NewRelayInterceptor(cfg RelayConfig) connect.Interceptor { return &relay{cfg} }
 
-type relay struct{}
+type relay struct{ cfg RelayConfig }
 
-func (relay) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
+func (i *relay) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
 	return func(ctx context.Context, req connect.AnyRequest) (connect.AnyResponse, error) {
 		if !req.Spec().IsClient {
 			return next(ctx, req)
 		}
 		res, err := next(interceptor.Outgoing(ctx), req)
-		record(ctx, err)
+		i.record(ctx, req.Spec().Procedure, err)
 		return res, err
 	}
 }
 
-func (relay) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.StreamingHandlerFunc {
+func (*relay) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.StreamingHandlerFunc {
 	return next
 }
 
-func (relay) WrapStreamingClient(next connect.StreamingClientFunc) connect.StreamingClientFunc {
+func (i *relay) WrapStreamingClient(next connect.StreamingClientFunc) connect.StreamingClientFunc {
 	return func(ctx context.Context, spec connect.Spec) connect.StreamingClientConn {
-		return &relayingConn{StreamingClientConn: next(interceptor.Outgoing(ctx), spec), ctx: ctx}
+		return &relayingConn{StreamingClientConn: next(interceptor.Outgoing(ctx), spec), relay: i, ctx: ctx}
 	}
 }
 
@@ -47,20 +50,21 @@ func (relay) WrapStreamingClient(next connect.StreamingClientFunc) connect.Strea
 type relayingConn struct {
 	connect.StreamingClientConn
 
-	ctx context.Context //nolint:containedctx // The stream's own, and it ends with it.
+	relay *relay
+	ctx   context.Context //nolint:containedctx // The stream's own, and it ends with it.
 }
 
 func (c *relayingConn) Receive(message any) error {
 	err := c.StreamingClientConn.Receive(message)
-	record(c.ctx, err)
+	c.relay.record(c.ctx, c.Spec().Procedure, err)
 	return err
 }
 
-func record(ctx context.Context, err error) {
+func (i *relay) record(ctx context.Context, procedure string, err error) {
 	if err == nil {
 		return
 	}
 	if denial, ok := FromError(err); ok {
-		interceptor.Relay(ctx, denial, err)
+		i.cfg.Relay(ctx, procedure, denial, err)
 	}
 }

@@ -3,7 +3,9 @@ package connectauth_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"sync"
 	"testing"
@@ -16,32 +18,46 @@ import (
 	"github.com/drawbridge-rpc/drawbridge/internal/rpctest"
 )
 
+// everything relays every denial.
+var everything = connectauth.RelayConfig{DangerouslyEveryReason: true}
+
 // TestRelayInterceptor: a client leaves the denial of a backend for the bridge,
-// for every kind of stream, and returns the error as it is (RPC-1, RPC-3).
+// for every kind of stream, and returns the error as it is (RPC-1, RPC-3). What the
+// backend says of a token of the server does not become a 401 for the caller
+// (MCP-7).
 func TestRelayInterceptor(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	server := rpctest.ServeHTTP(t, w.Handlers.ConnectMux(connectauth.WithAuthorizer(w.Authorizer)))
-	for token, want := range map[string]challenge.Reason{
-		"":           challenge.ReasonNoCredentials,
-		"two tokens": challenge.ReasonInvalidRequest,
-		tokenBad:     challenge.ReasonInvalidToken,
-		tokenRead:    challenge.ReasonInsufficientScope,
-		tokenDown:    challenge.ReasonUnavailable,
-		tokenPanic:   challenge.ReasonInternal,
+	own := connectauth.RelayConfig{Logger: slog.New(slog.DiscardHandler)}
+	for _, row := range []struct {
+		token string
+		cfg   connectauth.RelayConfig
+		want  challenge.Reason
+	}{
+		{"", everything, challenge.ReasonNoCredentials},
+		{"two tokens", everything, challenge.ReasonInvalidRequest},
+		{tokenBad, everything, challenge.ReasonInvalidToken},
+		{tokenRead, everything, challenge.ReasonInsufficientScope},
+		{tokenDown, everything, challenge.ReasonUnavailable},
+		{tokenPanic, everything, challenge.ReasonInternal},
+		{"", own, challenge.ReasonInternal},
+		{tokenBad, own, challenge.ReasonInternal},
+		{tokenRead, own, challenge.ReasonInsufficientScope},
+		{tokenDown, own, challenge.ReasonUnavailable},
 	} {
-		t.Run(want.String(), func(t *testing.T) {
+		t.Run(fmt.Sprintf("%q as %v", row.token, row.want), func(t *testing.T) {
 			t.Parallel()
 			each(t, func(t *testing.T, over protocol, method string) {
 				recorded, watch := newExchange(), new(watcher)
 				ctx := exchange.NewContext(t.Context(), recorded)
-				_, err := rpctest.CallConnect(ctx, rpctest.H2C(t), server, rpctest.GuardedService, method, bearer(token),
-					over.option, connect.WithInterceptors(connectauth.NewRelayInterceptor(), watch))
+				_, err := rpctest.CallConnect(ctx, rpctest.H2C(t), server, rpctest.GuardedService, method, bearer(row.token),
+					over.option, connect.WithInterceptors(connectauth.NewRelayInterceptor(row.cfg), watch))
 				denial := recorded.Denials.Denial()
-				if procedure, _ := recorded.Native.Claimed(); denial == nil || procedure != "" || denial.Reason != want {
-					t.Fatalf("recorded %v (answered by %q), want %v", denial, procedure, want)
+				if procedure, _ := recorded.Native.Claimed(); denial == nil || procedure != "" || denial.Reason != row.want {
+					t.Fatalf("recorded %v (answered by %q), want %v", denial, procedure, row.want)
 				}
-				if denial.Challenge.ResourceMetadataURL != metadataURL || denial.Challenge.Realm != rpctest.GuardedService {
+				if denial.Remote && denial.Challenge.ResourceMetadataURL != metadataURL || denial.Remote != (row.cfg == everything || row.want != challenge.ReasonInternal) {
 					t.Errorf("recorded %+v", denial.Challenge)
 				}
 				if seen := watch.errors(); len(seen) != 1 || !errors.Is(err, seen[0]) {
@@ -58,7 +74,7 @@ func TestRelayInterceptorElsewhere(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	server := rpctest.ServeHTTP(t, w.Handlers.ConnectMux(connectauth.WithAuthorizer(w.Authorizer)))
-	option := connect.WithInterceptors(connectauth.NewRelayInterceptor())
+	option := connect.WithInterceptors(connectauth.NewRelayInterceptor(everything))
 	each(t, func(t *testing.T, over protocol, method string) {
 		for _, row := range []struct {
 			service, token string
@@ -91,7 +107,7 @@ func TestRelayInterceptorOnServer(t *testing.T) {
 	for _, method := range rpctest.Kinds {
 		recorded := newExchange()
 		w := newWorld(t)
-		mux := w.Handlers.ConnectMux(connect.WithInterceptors(connectauth.NewRelayInterceptor(), connectauth.NewInterceptor(w.Authorizer)))
+		mux := w.Handlers.ConnectMux(connect.WithInterceptors(connectauth.NewRelayInterceptor(everything), connectauth.NewInterceptor(w.Authorizer)))
 		server := rpctest.ServeHTTP(t, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 			mux.ServeHTTP(rw, r.WithContext(exchange.NewContext(r.Context(), recorded)))
 		}))
@@ -175,7 +191,7 @@ func TestRelayInterceptorInProcess(t *testing.T) {
 				recorded := newExchange()
 				ctx := exchange.NewContext(context.WithValue(t.Context(), callerKey{}, "kept"), recorded)
 				_, err := rpctest.CallConnect(ctx, inProcess{backend}, "http://backend", rpctest.GuardedService, method, bearer(token),
-					connect.WithInterceptors(connectauth.NewRelayInterceptor()))
+					connect.WithInterceptors(connectauth.NewRelayInterceptor(everything)))
 				denial := recorded.Denials.Denial()
 				if procedure, _ := recorded.Native.Claimed(); err == nil || denial == nil || denial.Reason != want || procedure != "" {
 					t.Errorf("RPC-3: %s, %s: recorded %v (answered by %q) of %v", guard.name, method, denial, procedure, err)

@@ -155,12 +155,3 @@ func details(wire *status.Status) iter.Seq[proto.Message] {
 		}
 	}
 }
-
-func record(ctx context.Context, err error) {
-	if err == nil {
-		return
-	}
-	if denial, ok := FromError(err); ok {
-		interceptor.Relay(ctx, denial, err)
-	}
-}

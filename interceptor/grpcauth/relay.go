@@ -4,37 +4,44 @@ import (
 	"context"
 
 	"google.golang.org/grpc"
+
+	"github.com/drawbridge-rpc/drawbridge/interceptor"
 )
+
+// RelayConfig says which denials of backends become the response. The zero
+// RelayConfig is for calls with a token of the server's own.
+type RelayConfig = interceptor.RelayConfig
 
 // RelayDialOptions are for connections over which an HTTP handler calls its
 // backends. A denial of a backend becomes the response of the bridge that the
-// handler runs under, in place of the handler's own. The error itself reaches the
-// handler unchanged, and outside of a bridge nothing happens.
+// handler runs under, in place of the handler's own, as cfg says. The error itself
+// reaches the handler unchanged, and outside of a bridge nothing happens.
 //
-// The context of the HTTP request must reach the call. Use it where calls are made
-// with the credentials of the caller: a denial of the handler's own credentials
-// is not the caller's to mend. A handler that can do without the backend calls
-// httpbridge.Dismiss.
-func RelayDialOptions() []grpc.DialOption {
+// The context of the HTTP request must reach the call. A handler that can do
+// without the backend calls httpbridge.Dismiss.
+func RelayDialOptions(cfg RelayConfig) []grpc.DialOption {
+	r := &relay{cfg}
 	return []grpc.DialOption{
-		grpc.WithChainUnaryInterceptor(recordUnary),
-		grpc.WithChainStreamInterceptor(recordStream),
+		grpc.WithChainUnaryInterceptor(r.unary),
+		grpc.WithChainStreamInterceptor(r.stream),
 	}
 }
 
-func recordUnary(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+type relay struct{ cfg RelayConfig }
+
+func (r *relay) unary(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker, opts ...grpc.CallOption) error {
 	err := invoker(ctx, method, req, reply, cc, opts...)
-	record(ctx, err)
+	r.record(ctx, method, err)
 	return err
 }
 
-func recordStream(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, streamer grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+func (r *relay) stream(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, streamer grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
 	stream, err := streamer(ctx, desc, cc, method, opts...)
 	if err != nil {
-		record(ctx, err)
+		r.record(ctx, method, err)
 		return nil, err
 	}
-	return &relayingStream{ClientStream: stream, ctx: ctx}, nil
+	return &relayingStream{ClientStream: stream, relay: r, ctx: ctx, method: method}, nil
 }
 
 // relayingStream sees the status with which a server ends a stream: grpc-go
@@ -42,11 +49,22 @@ func recordStream(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientCon
 type relayingStream struct {
 	grpc.ClientStream
 
-	ctx context.Context //nolint:containedctx // The stream's own, and it ends with it.
+	relay  *relay
+	ctx    context.Context //nolint:containedctx // The stream's own, and it ends with it.
+	method string
 }
 
 func (s *relayingStream) RecvMsg(message any) error {
 	err := s.ClientStream.RecvMsg(message)
-	record(s.ctx, err)
+	s.relay.record(s.ctx, s.method, err)
 	return err
+}
+
+func (r *relay) record(ctx context.Context, method string, err error) {
+	if err == nil {
+		return
+	}
+	if denial, ok := FromError(err); ok {
+		r.cfg.Relay(ctx, method, denial, err)
+	}
 }

@@ -2,6 +2,8 @@ package grpcauth_test
 
 import (
 	"context"
+	"fmt"
+	"log/slog"
 	"testing"
 
 	"google.golang.org/grpc"
@@ -14,34 +16,49 @@ import (
 	"github.com/drawbridge-rpc/drawbridge/internal/rpctest"
 )
 
+// everything relays every denial.
+var everything = grpcauth.RelayConfig{DangerouslyEveryReason: true}
+
 // TestRelayDialOptions: a client leaves the denial of a backend for the bridge, for
-// every kind of stream, and returns the error as it is (RPC-1, RPC-3).
+// every kind of stream, and returns the error as it is (RPC-1, RPC-3). What the
+// backend says of a token of the server does not become a 401 for the caller
+// (MCP-7).
 func TestRelayDialOptions(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	address := rpctest.ServeGRPC(t, w.Handlers.GRPCServer(grpcauth.ServerOptions(w.Authorizer)...))
-	conn, plain := rpctest.DialGRPC(t, address, grpcauth.RelayDialOptions()...), rpctest.DialGRPC(t, address)
-	for token, want := range map[string]challenge.Reason{
-		"":           challenge.ReasonNoCredentials,
-		"two tokens": challenge.ReasonInvalidRequest,
-		tokenBad:     challenge.ReasonInvalidToken,
-		tokenRead:    challenge.ReasonInsufficientScope,
-		tokenDown:    challenge.ReasonUnavailable,
-		tokenPanic:   challenge.ReasonInternal,
+	plain := rpctest.DialGRPC(t, address)
+	own := grpcauth.RelayConfig{Logger: slog.New(slog.DiscardHandler)}
+	for _, row := range []struct {
+		token string
+		cfg   grpcauth.RelayConfig
+		want  challenge.Reason
+	}{
+		{"", everything, challenge.ReasonNoCredentials},
+		{"two tokens", everything, challenge.ReasonInvalidRequest},
+		{tokenBad, everything, challenge.ReasonInvalidToken},
+		{tokenRead, everything, challenge.ReasonInsufficientScope},
+		{tokenDown, everything, challenge.ReasonUnavailable},
+		{tokenPanic, everything, challenge.ReasonInternal},
+		{"", own, challenge.ReasonInternal},
+		{tokenBad, own, challenge.ReasonInternal},
+		{tokenRead, own, challenge.ReasonInsufficientScope},
+		{tokenDown, own, challenge.ReasonUnavailable},
 	} {
-		t.Run(want.String(), func(t *testing.T) {
+		t.Run(fmt.Sprintf("%q as %v", row.token, row.want), func(t *testing.T) {
 			t.Parallel()
+			conn := rpctest.DialGRPC(t, address, grpcauth.RelayDialOptions(row.cfg)...)
 			each(t, func(t *testing.T, method string) {
 				recorded := newExchange()
-				got := call(exchange.NewContext(t.Context(), recorded), conn, rpctest.GuardedService, method, token)
+				got := call(exchange.NewContext(t.Context(), recorded), conn, rpctest.GuardedService, method, row.token)
 				denial := recorded.Denials.Denial()
-				if procedure, _ := recorded.Native.Claimed(); denial == nil || procedure != "" || denial.Reason != want {
-					t.Fatalf("recorded %v (answered by %q), want %v", denial, procedure, want)
+				if procedure, _ := recorded.Native.Claimed(); denial == nil || procedure != "" || denial.Reason != row.want {
+					t.Fatalf("recorded %v (answered by %q), want %v", denial, procedure, row.want)
 				}
-				if denial.Challenge.ResourceMetadataURL != metadataURL || denial.Challenge.Realm != rpctest.GuardedService {
+				if denial.Remote && denial.Challenge.ResourceMetadataURL != metadataURL || denial.Remote != (row.cfg == everything || row.want != challenge.ReasonInternal) {
 					t.Errorf("recorded %+v", denial.Challenge)
 				}
-				unchanged := call(t.Context(), plain, rpctest.GuardedService, method, token)
+				unchanged := call(t.Context(), plain, rpctest.GuardedService, method, row.token)
 				if !proto.Equal(got.status.Proto(), unchanged.status.Proto()) {
 					t.Errorf("the error was changed: %v, before %v", got.status, unchanged.status)
 				}
@@ -55,8 +72,8 @@ func TestRelayDialOptions(t *testing.T) {
 func TestRelayDialOptionsElsewhere(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	guarded := rpctest.DialGRPC(t, rpctest.ServeGRPC(t, w.Handlers.GRPCServer(grpcauth.ServerOptions(w.Authorizer)...)), grpcauth.RelayDialOptions()...)
-	open := rpctest.DialGRPC(t, rpctest.ServeGRPC(t, w.Handlers.GRPCServer()), grpcauth.RelayDialOptions()...)
+	guarded := rpctest.DialGRPC(t, rpctest.ServeGRPC(t, w.Handlers.GRPCServer(grpcauth.ServerOptions(w.Authorizer)...)), grpcauth.RelayDialOptions(everything)...)
+	open := rpctest.DialGRPC(t, rpctest.ServeGRPC(t, w.Handlers.GRPCServer()), grpcauth.RelayDialOptions(everything)...)
 	each(t, func(t *testing.T, method string) {
 		for _, row := range []struct {
 			conn           *grpc.ClientConn
@@ -83,7 +100,7 @@ func TestRelayDialOptionsElsewhere(t *testing.T) {
 func TestRelayDialOptionsNoStream(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	conn := rpctest.DialGRPC(t, rpctest.ServeGRPC(t, w.Handlers.GRPCServer()), grpcauth.RelayDialOptions()...)
+	conn := rpctest.DialGRPC(t, rpctest.ServeGRPC(t, w.Handlers.GRPCServer()), grpcauth.RelayDialOptions(everything)...)
 	recorded := newExchange()
 	ctx, cancel := context.WithCancel(exchange.NewContext(t.Context(), recorded))
 	cancel()

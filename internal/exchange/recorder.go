@@ -97,7 +97,7 @@ func (r *Recorder) forget(err error) {
 	if err == nil {
 		return
 	}
-	carried := func(m met) bool { return reflect.TypeOf(err).Comparable() && m.err == err }
+	carried := func(m met) bool { return reflect.TypeOf(err).Comparable() && m.err == err } //nolint:errorlint // By identity.
 	if i := slices.IndexFunc(r.denials, carried); i >= 0 {
 		r.denials = slices.Delete(r.denials, i, i+1)
 		return

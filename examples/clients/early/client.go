@@ -29,8 +29,8 @@ const (
 	grpcWeb      protocol = "gRPC-Web"
 )
 
-// wire is how curl sends a request in each protocol, and what the answer holds.
-var wire = map[protocol]struct{ path, contentType, answer string }{
+// wire is how curl sends a request in each protocol, and what the response holds.
+var wire = map[protocol]struct{ path, contentType, response string }{
 	plain:        {endpoint, "application/json", "HTTP/2 401"},
 	connectUnary: {procedure, "application/proto", "HTTP/2 401"},
 	grpcCall:     {procedure, "application/grpc", "grpc-status: 16"},
@@ -41,23 +41,26 @@ var wire = map[protocol]struct{ path, contentType, answer string }{
 // own.
 func callCurl(ctx context.Context, base string, p protocol, size int) error {
 	w := wire[p]
-	curl := exec.CommandContext(ctx, "curl", "-sSi", "--http2-prior-knowledge", base+w.path,
+	curl := exec.CommandContext(ctx, "curl", "-sSi", "--http2-prior-knowledge", base+w.path, //nolint:gosec // Nothing comes from outside.
 		"-H", "Content-Type: "+w.contentType, "-H", "Expect:", "--data-binary", "@-")
 	curl.Stdin = bytes.NewReader(make([]byte, size))
 	output, err := curl.CombinedOutput()
-	if err != nil || !strings.Contains(string(output), w.answer) {
-		return fmt.Errorf("%w: %s", cmpErr(err), output)
+	if failed := want(err, err == nil && strings.Contains(string(output), w.response)); failed != nil {
+		return fmt.Errorf("%w: %s", failed, output)
 	}
 	return nil
 }
 
-var errNoAnswer = errors.New("not the answer")
-
-func cmpErr(err error) error {
-	if err == nil {
-		return errNoAnswer
+// want returns nil if the response is the one that is expected.
+func want(err error, expected bool) error {
+	switch {
+	case expected:
+		return nil
+	case err == nil:
+		return errors.New("another response")
+	default:
+		return err
 	}
-	return err
 }
 
 // h2c is a client that speaks HTTP/2 without TLS.
@@ -103,14 +106,6 @@ func post(ctx context.Context, url string, size int) error {
 	defer res.Body.Close()
 	body, err := io.ReadAll(res.Body)
 	return want(err, err == nil && res.StatusCode == http.StatusUnauthorized && string(body) == "{}")
-}
-
-// want returns nil for the answer that is expected.
-func want(err error, expected bool) error {
-	if expected {
-		return nil
-	}
-	return cmpErr(err)
 }
 
 // conns are the connections of grpc-go by base URL.

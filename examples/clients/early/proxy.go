@@ -62,7 +62,7 @@ func startProxies(ctx context.Context, backend string) (fronts, func(), error) {
 		}
 	}
 	for _, command := range [][]string{{"nginx", "-p", dir, "-e", "stderr", "-c", nginx}, {"haproxy", "-f", haproxy}} {
-		proxy := exec.CommandContext(ctx, command[0], command[1:]...)
+		proxy := exec.CommandContext(ctx, command[0], command[1:]...) //nolint:gosec // Nothing comes from outside.
 		proxy.Cancel = func() error { return proxy.Process.Signal(os.Interrupt) }
 		proxy.Stderr = os.Stderr
 		if err := proxy.Start(); err != nil {
@@ -80,13 +80,19 @@ func startProxies(ctx context.Context, backend string) (fronts, func(), error) {
 
 // freeAddresses returns addresses on loopback that are free now.
 func freeAddresses(ctx context.Context, n int) ([]string, error) {
+	var listeners []net.Listener
+	defer func() {
+		for _, listener := range listeners {
+			_ = listener.Close() // It has accepted nothing.
+		}
+	}()
 	addresses := make([]string, n)
 	for i := range addresses {
 		listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 		if err != nil {
 			return nil, err
 		}
-		defer listener.Close()
+		listeners = append(listeners, listener)
 		addresses[i] = listener.Addr().String()
 	}
 	return addresses, nil

@@ -7,11 +7,13 @@ import (
 	"net/http"
 	"time"
 
+	"connectrpc.com/connect"
 	"github.com/drawbridge-rpc/drawbridge"
 	"github.com/drawbridge-rpc/drawbridge/httpbridge"
 	"github.com/drawbridge-rpc/drawbridge/interceptor/connectauth"
 	"github.com/drawbridge-rpc/drawbridge/policy"
 	"github.com/drawbridge-rpc/drawbridge/token"
+	"google.golang.org/protobuf/types/known/wrapperspb"
 )
 
 const (
@@ -27,28 +29,27 @@ func (noToken) VerifyToken(context.Context, string) (*token.Info, error) {
 	return nil, token.ErrInvalid
 }
 
-// serve serves on loopback, over HTTP/1.1 and h2c, until ctx is done. It returns the
-// address.
-func serve(ctx context.Context) (string, error) {
+// serve serves what newHandler returns on loopback, over HTTP/1.1 and h2c, until ctx
+// is done. It returns the base URL.
+func serve(ctx context.Context, newHandler func(*httpbridge.Bridge) http.Handler) (string, error) {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", err
 	}
-	address := listener.Addr().String()
-	handler, err := newHandler("http://" + address)
+	base := "http://" + listener.Addr().String()
+	bridge, err := newBridge(base)
 	if err != nil {
 		return "", err
 	}
-	server := &http.Server{Handler: handler, ReadHeaderTimeout: time.Minute, Protocols: new(http.Protocols)}
+	server := &http.Server{Handler: newHandler(bridge), ReadHeaderTimeout: time.Minute, Protocols: new(http.Protocols)}
 	server.Protocols.SetHTTP1(true)
 	server.Protocols.SetUnencryptedHTTP2(true)
 	context.AfterFunc(ctx, func() { _ = server.Close() })
 	go func() { _ = server.Serve(listener) }()
-	return address, nil
+	return base, nil
 }
 
-// newHandler returns a guarded HTTP endpoint and a guarded RPC.
-func newHandler(base string) (http.Handler, error) {
+func newBridge(base string) (*httpbridge.Bridge, error) {
 	authorizer, err := drawbridge.New(drawbridge.Config{
 		Resources: []drawbridge.Resource{{Identifier: base, AuthorizationServers: []string{"https://login.example.com"}}},
 		Policy: policy.Policy{Services: map[string]policy.Service{
@@ -60,12 +61,28 @@ func newHandler(base string) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	bridge, err := httpbridge.New(httpbridge.Config{Authorizer: authorizer})
-	if err != nil {
-		return nil, err
-	}
+	return httpbridge.New(httpbridge.Config{Authorizer: authorizer})
+}
+
+// guarded refuses on the header of a request: an HTTP endpoint and an RPC.
+func guarded(bridge *httpbridge.Bridge) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle(endpoint, bridge.Protect(service, http.NotFoundHandler()))
-	mux.Handle(procedure, http.NotFoundHandler())
-	return connectauth.Guard(authorizer, mux), nil
+	return connectauth.Guard(bridge.Authorizer(), mux)
+}
+
+// bridged lets the handlers themselves refuse.
+func bridged(bridge *httpbridge.Bridge) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle(endpoint, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		req := drawbridge.HTTPRequest(r)
+		req.Service = service
+		_, err := bridge.Authorizer().Authorize(r.Context(), req)
+		bridge.WriteError(w, r, err)
+	}))
+	mux.Handle(procedure, connect.NewUnaryHandler(procedure,
+		func(_ context.Context, req *connect.Request[wrapperspb.BytesValue]) (*connect.Response[wrapperspb.BytesValue], error) {
+			return connect.NewResponse(req.Msg), nil
+		}, connectauth.WithAuthorizer(bridge.Authorizer())))
+	return bridge.Handler(mux)
 }

@@ -134,6 +134,7 @@ func TestUncoveredPath(t *testing.T) {
 // acceptor is a verifier that names its issuers.
 type acceptor struct {
 	*known
+
 	issuers []string
 }
 
@@ -198,6 +199,7 @@ func TestUncoveredWithoutTransport(t *testing.T) {
 // give away.
 type checking struct {
 	*known
+
 	self any
 }
 

@@ -36,11 +36,11 @@ func failing(fail func(context.Context) error) []grpc.ServerOption {
 	}
 }
 
-// withStatus is an error of a handler with a status of its own.
-type withStatus struct{ error }
+// statusError is an error of a handler with a status of its own.
+type statusError struct{ error }
 
-func (e withStatus) Unwrap() error            { return e.error }
-func (withStatus) GRPCStatus() *status.Status { return status.New(codes.Aborted, "busy") }
+func (e statusError) Unwrap() error            { return e.error }
+func (statusError) GRPCStatus() *status.Status { return status.New(codes.Aborted, "busy") }
 
 // TestDenialOfHandler: a handler returns a denial of Check or Deny as it is, or
 // wrapped, and the client gets that denial, with one copy of the challenge in the
@@ -108,7 +108,7 @@ func TestErrorOfHandler(t *testing.T) {
 	guarded := rpctest.Procedure(rpctest.GuardedService, rpctest.Unary)
 	for name, fail := range map[string]func(context.Context) error{
 		"a failure":  func(context.Context) error { return status.Error(codes.Aborted, "busy") },
-		"its status": func(ctx context.Context) error { return withStatus{w.Check(ctx, guarded)} },
+		"its status": func(ctx context.Context) error { return statusError{w.Check(ctx, guarded)} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -12,7 +12,7 @@ import (
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/reflection"
 	reflectionpb "google.golang.org/grpc/reflection/grpc_reflection_v1"
-	alphapb "google.golang.org/grpc/reflection/grpc_reflection_v1alpha" //nolint:staticcheck // The old protocol that clients fall back to.
+	alphapb "google.golang.org/grpc/reflection/grpc_reflection_v1alpha"
 	"google.golang.org/grpc/status"
 
 	"github.com/drawbridge-rpc/drawbridge"
@@ -120,7 +120,8 @@ func listAlpha(stream alphapb.ServerReflection_ServerReflectionInfoClient, err e
 	if err != nil {
 		return 0, err
 	}
+	//nolint:staticcheck // The old protocol that clients fall back to.
 	_ = stream.Send(&alphapb.ServerReflectionRequest{MessageRequest: &alphapb.ServerReflectionRequest_ListServices{}})
 	response, err := stream.Recv()
-	return len(response.GetListServicesResponse().GetService()), err
+	return len(response.GetListServicesResponse().GetService()), err //nolint:staticcheck // See above.
 }

@@ -16,6 +16,7 @@ type embedding struct{ *checker }
 // uncomparable cannot be compared.
 type uncomparable struct {
 	*checker
+
 	_ []int
 }
 

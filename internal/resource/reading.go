@@ -3,6 +3,7 @@ package resource
 import (
 	"context"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/drawbridge-rpc/drawbridge/internal/uri"
@@ -31,10 +32,8 @@ func (d *Directory) IsAmbiguous(ctx context.Context, req *Request) bool {
 		return true
 	}
 	readings := req.readings()
-	for _, path := range readings {
-		if uri.HasDotSegment(path) {
-			return true
-		}
+	if slices.ContainsFunc(readings, uri.HasDotSegment) {
+		return true
 	}
 	if len(d.resources) == 1 {
 		return false

@@ -75,7 +75,7 @@ func (c AnonymousCheck) problems(ctx context.Context) []string {
 		return []string{err.Error()}
 	}
 	if len(methods)+len(c.MCP) == 0 {
-		return []string{"there is nothing to call: no descriptor of a service is linked into the test, and no MCP endpoint is listed"}
+		return []string{"there is nothing to call: no descriptor of a method is linked into the test, and no MCP endpoint is listed"}
 	}
 	p, err := newProber(ctx, c)
 	if err != nil {

@@ -210,10 +210,10 @@ func TestBidiNeedsHTTP2(t *testing.T) {
 // served at all.
 func TestNotServed(t *testing.T) {
 	t.Parallel()
-	empty := serveHTTP1(t, http.NotFoundHandler())
-	expect(t, errorsOf(t, empty), fmt.Sprintf("%q serves none of the ", empty.URL))
-	empty.Services = []string{healthService}
-	expect(t, errorsOf(t, empty),
+	missing := serveHTTP1(t, http.NotFoundHandler())
+	expect(t, errorsOf(t, missing), fmt.Sprintf("%q serves none of the ", missing.URL))
+	missing.Services = []string{healthService}
+	expect(t, errorsOf(t, missing),
 		"/grpc.health.v1.Health/Check is not served: Connect answered 404 Not Found, gRPC answered 404 Not Found, gRPC-Web answered 404 Not Found",
 		"/grpc.health.v1.Health/List is not served", "/grpc.health.v1.Health/Watch is not served")
 
@@ -232,7 +232,11 @@ func TestNotServed(t *testing.T) {
 		each(procedures(rpctest.GuardedService),
 			`is not served: Connect answered 415 Unsupported Media Type, gRPC answered 200 OK with status 12 "unknown service drawbridge.test.v1.GuardedService"`)...)
 
-	expect(t, errorsOf(t, authtest.AnonymousCheck{URL: empty.URL, Services: []string{"a.v1.A", rpctest.GuardedService, "google.protobuf.StringValue"}}),
+	nothing := authtest.AnonymousCheck{URL: missing.URL, Services: []string{empty}}
+	expect(t, errorsOf(t, nothing), "there is nothing to call: no descriptor of a method is linked into the test, and no MCP endpoint is listed")
+	nothing.Services = []string{"a.v1.A"}
+	expect(t, errorsOf(t, nothing), "no service with a descriptor that is linked into the test is named a.v1.A; ")
+	expect(t, errorsOf(t, authtest.AnonymousCheck{URL: missing.URL, Services: []string{"a.v1.A", rpctest.GuardedService, "google.protobuf.StringValue"}}),
 		"no service with a descriptor that is linked into the test is named a.v1.A, google.protobuf.StringValue; import its generated package")
 }
 

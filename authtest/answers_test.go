@@ -22,6 +22,7 @@ import (
 // effects, and Watch is a stream.
 const (
 	madeUp   = "authtest.test.v1.MadeUp"
+	empty    = "authtest.test.v1.Empty" // has no methods
 	getItem  = "/" + madeUp + "/Get"
 	watching = "/" + madeUp + "/Watch"
 )
@@ -34,7 +35,7 @@ func TestMain(m *testing.M) {
 		Package:    new("authtest.test.v1"),
 		Syntax:     new("proto3"),
 		Dependency: []string{"google/protobuf/wrappers.proto"},
-		Service: []*descriptorpb.ServiceDescriptorProto{{Name: new("MadeUp"), Method: []*descriptorpb.MethodDescriptorProto{
+		Service: []*descriptorpb.ServiceDescriptorProto{{Name: new("Empty")}, {Name: new("MadeUp"), Method: []*descriptorpb.MethodDescriptorProto{
 			{Name: new("Get"), InputType: new(message), OutputType: new(message), Options: safe},
 			{Name: new("Watch"), InputType: new(message), OutputType: new(message), ServerStreaming: new(true)},
 		}}},
@@ -155,6 +156,7 @@ func TestAnswers(t *testing.T) {
 
 		{"stream refused", watching, stream, response{status: 200, contentType: stream, body: frame(2, `{"error":{"code":"unauthenticated"}}`)}, ""},
 		{"stream open", watching, stream, response{status: 200, contentType: stream, body: frame(0, "")}, open + "Connect answered 200 OK with a message"},
+		{"stream open with a compressed message", watching, stream, response{status: 200, contentType: stream, body: frame(1, "abc")}, open + "Connect answered 200 OK with a message"},
 		{"stream open, then an error", watching, stream, response{status: 200, contentType: stream, body: frame(0, "") + frame(2, `{"error":{"code":"unauthenticated"}}`)}, open + "Connect answered 200 OK with a message"},
 		{"stream without messages", watching, stream, response{status: 200, contentType: stream, body: frame(2, `{}`)}, open + "Connect answered 200 OK with status ok"},
 		{"stream with another error", watching, stream, response{status: 200, contentType: stream, body: frame(2, `{"error":{"code":"internal"}}`)}, open + "Connect answered 200 OK with status internal"},
@@ -174,6 +176,8 @@ func TestAnswers(t *testing.T) {
 		{"gRPC-Web refused in the header", getItem, grpcWeb, response{status: 200, contentType: grpcWeb, header: grpcStatus("16")}, ""},
 		{"gRPC-Web refused in the body", getItem, grpcWeb, response{status: 200, contentType: grpcWeb, body: frame(0x80, "grpc-status: 16\r\n")}, ""},
 		{"gRPC-Web open", getItem, grpcWeb, response{status: 200, contentType: grpcWeb, body: frame(0, "")}, open + "gRPC-Web answered 200 OK with a message"},
+		{"gRPC-Web open with a compressed message", getItem, grpcWeb, response{status: 200, contentType: grpcWeb, body: frame(1, "abc")}, open + "gRPC-Web answered 200 OK with a message"},
+		{"gRPC-Web breaks off after its status", getItem, grpcWeb, response{status: 200, contentType: grpcWeb, body: frame(0x80, "grpc-status: 16\r\ngrpc-mess")}, strange + "gRPC-Web answered with a broken response: "},
 		{"gRPC-Web open with an error", getItem, grpcWeb, response{status: 200, contentType: grpcWeb, body: frame(0x80, "grpc-status: 7\r\n")}, open + "gRPC-Web answered 200 OK with status 7"},
 		{"gRPC-Web ends with nonsense", getItem, grpcWeb, response{status: 200, contentType: grpcWeb, body: frame(0x80, "grpc-status")}, strange + "gRPC-Web answered with a broken response: "},
 		{"gRPC-Web without a status", getItem, grpcWeb, response{status: 200, contentType: grpcWeb, body: frame(0x80, "")}, strange + `gRPC-Web answered with a broken response: its gRPC status is ""`},

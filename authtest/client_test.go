@@ -22,13 +22,13 @@ const (
 	password = "s:cr&t+%é"
 )
 
-// newClientIssuer knows a client that may have two scopes, and one that may have
-// any.
+// newClientIssuer knows clients that may have two scopes, any, and one.
 func newClientIssuer(t *testing.T) *authtest.Issuer {
 	t.Helper()
 	issuer := authtest.NewIssuer(t)
 	issuer.AddClient(robot, password, "read", "write")
 	issuer.AddClient("free", "secret")
+	issuer.AddClient("narrow", "100%", "read")
 	return issuer
 }
 
@@ -136,7 +136,9 @@ func TestTokenRequests(t *testing.T) {
 		{name: "any scope", form: grant + free + "&scope=a+b", status: 200, scope: "a b"},
 		{name: "R8707-2 one resource", form: grant + free + "&resource=" + api, status: 200, aud: api},
 		{name: "Basic that is not encoded", form: grant, basic: []string{"free", "secret"}, status: 200},
-		{name: "Basic that cannot be decoded", form: grant, basic: []string{"100%", "secret"}, status: 401, code: "invalid_client"},
+		{name: "Basic that cannot be decoded", form: grant, basic: []string{"narrow", "100%"}, status: 200, scope: "read"},
+		{name: "a scope of another where there is only one", form: grant + "&scope=write", basic: []string{"narrow", "100%25"}, status: 400, code: "invalid_scope"},
+		{name: "Basic with an unknown id that cannot be decoded", form: grant, basic: []string{"100%", "secret"}, status: 401, code: "invalid_client"},
 		{name: "a scope of another", form: inForm + "&scope=read+admin", status: 400, code: "invalid_scope"},
 		{name: "a wrong secret", form: grant + "&client_id=free&client_secret=secre", status: 401, code: "invalid_client"},
 		{name: "no secret", form: grant + "&client_id=free", status: 401, code: "invalid_client"},

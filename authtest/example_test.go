@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"time"
 
 	"connectrpc.com/connect"
+	"golang.org/x/oauth2/clientcredentials"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/drawbridge-rpc/drawbridge/authtest"
@@ -91,4 +93,35 @@ func ExampleRefusesAnonymous() {
 	}
 	// Output:
 	// authtest: /authtest.test.v1.MadeUp/Get lets an anonymous call in: Connect answered 404 Not Found with code not_found, gRPC answered 200 OK with status 5 "there is no item without a name", gRPC-Web answered 200 OK with status 5 "there is no item without a name"
+}
+
+// A client under test gets its tokens at the token endpoint of the issuer.
+func ExampleIssuer_AddClient() {
+	issuer := authtest.Start()
+	defer issuer.Close()
+	issuer.AddClient("robot", "secret", "inventory:read")
+	cfg := clientcredentials.Config{
+		ClientID:       "robot",
+		ClientSecret:   "secret",
+		TokenURL:       issuer.URL + "/token",
+		EndpointParams: url.Values{"resource": {"https://api.example.com"}},
+	}
+	received, err := cfg.Token(context.Background())
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	jwt, err := verifier.NewJWT(verifier.JWTConfig{Issuer: issuer.URL})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	info, err := jwt.VerifyToken(context.Background(), received.AccessToken)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(info.Subject, info.Audience, info.Scopes)
+	// Output:
+	// robot [https://api.example.com] [inventory:read]
 }

@@ -2,8 +2,12 @@ package authtest_test
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
+	"sync"
 	"testing"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
@@ -133,13 +137,70 @@ func TestMCPAnswers(t *testing.T) {
 		{"no challenge", response{status: 401}, not + "401 Unauthorized without a challenge that has resource_metadata"},
 		{"another page", response{status: 403, body: " Forbidden\n by a proxy "}, not + "403 Forbidden with Forbidden by a proxy"},
 		{"empty", response{status: 202}, not + "202 Accepted"},
-		{"no response", response{err: context.DeadlineExceeded}, not + "nothing in time"},
+		{"no response", response{err: context.DeadlineExceeded}, not + "nothing in time, so it waits for something"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			check := madeUpServer{"/mcp", "application/json", tt.response}.check()
 			check.MCP = []authtest.MCPEndpoint{{Path: "/mcp"}}
-			expect(t, errorsOf(t, check), tt.want, "MCP endpoint /mcp does not refuse an anonymous call: tools/list answered ")
+			got := errorsOf(t, check)
+			expect(t, got, tt.want, "MCP endpoint /mcp does not refuse an anonymous call: tools/list answered ")
+			if got[0] != "authtest: "+tt.want {
+				t.Errorf("got %q", got[0])
+			}
 		})
+	}
+}
+
+// TestMCPSession: messages of a public endpoint that requires a session come in
+// one, opened as MCP asks (2025-11-25, lifecycle), so that their own refusal is
+// what counts.
+func TestMCPSession(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	var messages []string
+	check := serveHTTP1(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodPost || r.URL.Path != "/mcp" {
+			http.NotFound(w, r)
+			return
+		}
+		var message struct {
+			ID     any    `json:"id"`
+			Method string `json:"method"`
+		}
+		if err := json.NewDecoder(r.Body).Decode(&message); err != nil {
+			t.Error(err)
+		}
+		session, version := r.Header.Get("Mcp-Session-Id"), r.Header.Get("Mcp-Protocol-Version")
+		mu.Lock()
+		defer mu.Unlock()
+		messages = append(messages, fmt.Sprintf("%v %s %s %s", message.ID, message.Method, session, version))
+		switch {
+		case message.Method == "initialize":
+			w.Header().Set("Mcp-Session-Id", "s-1")
+		case session != "s-1":
+			http.Error(w, "no session", http.StatusBadRequest)
+		case message.Method == "notifications/initialized":
+			w.WriteHeader(http.StatusAccepted)
+		default:
+			w.Header().Set("WWW-Authenticate", refusal.header.Get("Www-Authenticate"))
+			w.WriteHeader(http.StatusUnauthorized)
+		}
+	}))
+	endpoint := mcpEntries
+	endpoint.Public = true
+	check.MCP = []authtest.MCPEndpoint{endpoint}
+	check.Run(t)
+	want := []string{
+		"1 initialize  ",
+		"<nil> notifications/initialized s-1 2025-11-25",
+		"2 tools/call s-1 2025-11-25",
+		"3 resources/read s-1 2025-11-25",
+		"4 prompts/get s-1 2025-11-25",
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if !slices.Equal(messages, want) {
+		t.Errorf("got %q, want %q", messages, want)
 	}
 }

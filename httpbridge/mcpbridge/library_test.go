@@ -164,7 +164,7 @@ func complete(ref string) string {
 func TestEveryMethodIsDecided(t *testing.T) {
 	t.Parallel()
 	const lacking = `, error="insufficient_scope", error_description=` + lacksScope
-	const unknownResource, unknownPrompt, unknownMethod = "Resource not found", "unknown prompt", "method not found"
+	const unknownResource, unknownPrompt, unknownMethod = `"message":"Resource not found","data":{"uri":`, "unknown prompt", "method not found"
 	rows := []struct {
 		name, scope, message string
 		asks                 string // the scopes of a 403, or "" for 200

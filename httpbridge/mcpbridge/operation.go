@@ -63,11 +63,10 @@ type operation struct {
 }
 
 var (
-	errUnknownTool     = rpcError(jsonrpc.CodeInvalidParams, "unknown tool")
-	errUnknownPrompt   = rpcError(jsonrpc.CodeInvalidParams, "unknown prompt")
-	errUnknownResource = rpcError(jsonrpc.CodeInvalidParams, "Resource not found")
-	errUnknownMethod   = rpcError(jsonrpc.CodeMethodNotFound, "method not found")
-	errMalformed       = rpcError(jsonrpc.CodeInvalidParams, "malformed params")
+	errUnknownTool   = rpcError(jsonrpc.CodeInvalidParams, "unknown tool")
+	errUnknownPrompt = rpcError(jsonrpc.CodeInvalidParams, "unknown prompt")
+	errUnknownMethod = rpcError(jsonrpc.CodeMethodNotFound, "method not found")
+	errMalformed     = rpcError(jsonrpc.CodeInvalidParams, "malformed params")
 )
 
 func rpcError(code int64, message string) error {
@@ -131,12 +130,12 @@ func (g *Guard) reading(ctx context.Context, next mcp.MethodHandler, req mcp.Req
 	if len(uris) == 0 {
 		return nil, nil //nolint:nilnil // The message names no resource.
 	}
-	op := &operation{name: fmt.Sprintf("resources %q", uris), unknown: errUnknownResource}
+	op := &operation{name: fmt.Sprintf("resources %q", uris), unknown: mcp.ResourceNotFoundError(uris[0])}
 	var byTemplate []string
 	for _, uri := range uris {
 		procedures, named := g.entries.matching(uri)
 		if len(procedures) == 0 {
-			return &operation{name: fmt.Sprintf("resource %q", uri), unknown: errUnknownResource}, nil
+			return &operation{name: fmt.Sprintf("resource %q", uri), unknown: mcp.ResourceNotFoundError(uri)}, nil
 		}
 		if !named {
 			byTemplate = append(byTemplate, uri)
@@ -156,7 +155,7 @@ func (g *Guard) reading(ctx context.Context, next mcp.MethodHandler, req mcp.Req
 	}
 	for uri, key := range registered {
 		if g.entries.registered(key) == nil {
-			return &operation{name: fmt.Sprintf("resource or template %q, which serves %q", key, uri), unknown: errUnknownResource}, nil
+			return &operation{name: fmt.Sprintf("resource or template %q, which serves %q", key, uri), unknown: mcp.ResourceNotFoundError(uri)}, nil
 		}
 	}
 	return op, nil

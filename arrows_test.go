@@ -83,7 +83,7 @@ var arrows = map[string]node{
 	},
 	"internal/exchange": {floor: 4, imports: []string{".", "challenge", "internal/drain", "internal/rpc"}, without: allTrees},
 	// What watches it.
-	"otel": {floor: 4, imports: []string{".", "challenge", "fault"}, without: allTrees},
+	"otel": {floor: 4, imports: []string{".", "challenge", "fault", "token"}, without: allTrees},
 	// What carries it over RPC and HTTP.
 	"interceptor": {
 		floor:   5,

@@ -39,6 +39,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/drawbridge-rpc/drawbridge/bench/internal/peers"
+	"github.com/drawbridge-rpc/drawbridge/token"
 )
 
 // A service with a descriptor, and a caller's trace.
@@ -91,7 +92,7 @@ func newWatched(t *testing.T) *watched {
 	w.meters = sdkmetric.NewMeterProvider(sdkmetric.WithReader(w.reader))
 	observer, err := otel.New(otel.Config{
 		TracerProvider: w.traces, MeterProvider: w.meters,
-		Verifiers: []func() otel.VerifierStats{func() otel.VerifierStats { return otel.VerifierStats(jwt.Stats()) }},
+		Verifiers: []func() token.Stats{jwt.Stats},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/drawbridge-rpc/drawbridge"
 	"github.com/drawbridge-rpc/drawbridge/fault"
+	"github.com/drawbridge-rpc/drawbridge/token"
 )
 
 // scope is the name of the instrumentation scope.
@@ -34,13 +35,10 @@ type Config struct {
 	// context are not affected.
 	PublicEndpoint bool
 	// Verifiers return the counts of verifiers of tokens, one for each issuer, and
-	// add metrics of verifications, key sets and caches:
-	//
-	//	func() otel.VerifierStats { return otel.VerifierStats(jwt.Stats()) }
-	//
-	// They are called whenever the metrics are collected, for as long as the
+	// add metrics of verifications, key sets and caches: the method Stats of a
+	// verifier.JWT, for instance. They are called whenever the metrics are collected, for as long as the
 	// MeterProvider lives, and concurrently if several readers collect.
-	Verifiers []func() VerifierStats
+	Verifiers []func() token.Stats
 }
 
 // Observer is a [drawbridge.Observer] that records with OpenTelemetry. It is safe

@@ -12,38 +12,19 @@ import (
 
 	"github.com/drawbridge-rpc/drawbridge/challenge"
 	"github.com/drawbridge-rpc/drawbridge/fault"
+	"github.com/drawbridge-rpc/drawbridge/token"
 )
-
-// VerifierStats are the counts of a verifier since it was made. They have the
-// fields of verifier.Stats, so that this package does not depend on the libraries
-// of a verifier: otel.VerifierStats(jwt.Stats()) converts one. All but
-// CacheEntries only grow.
-type VerifierStats struct {
-	// Issuer is the issuer of the tokens and of the key set.
-	Issuer string
-	// Valid, Invalid and Unavailable count the tokens by the result of their
-	// verification, also from the cache.
-	Valid, Invalid, Unavailable uint64
-	// KeySetFetches and KeySetFailures count the fetches of the key set that have
-	// ended, with usable keys and without.
-	KeySetFetches, KeySetFailures uint64
-	// CacheHits and CacheMisses count the tokens that the cache answered, and those
-	// that it did not.
-	CacheHits, CacheMisses uint64
-	// CacheEntries is the number of entries in the cache at the moment.
-	CacheEntries uint64
-}
 
 // verifiers are instruments that ask verifiers for their counts.
 type verifiers struct {
-	stats                           []func() VerifierStats
+	stats                           []func() token.Stats
 	verifications, fetches, lookups metric.Int64ObservableCounter
 	entries                         metric.Int64ObservableUpDownCounter
 }
 
 // watch makes the metrics of verifiers. They are asked whenever the metrics are
 // collected, for as long as the meter lives.
-func watch(meter metric.Meter, stats []func() VerifierStats, faults *fault.List) {
+func watch(meter metric.Meter, stats []func() token.Stats, faults *fault.List) {
 	for i, f := range stats {
 		if f == nil {
 			faults.Add(fmt.Sprintf("Verifiers[%d]", i), "", "is nil", "")

@@ -12,20 +12,21 @@ import (
 	"github.com/drawbridge-rpc/drawbridge/authtest"
 	"github.com/drawbridge-rpc/drawbridge/fault"
 	"github.com/drawbridge-rpc/drawbridge/otel"
+	"github.com/drawbridge-rpc/drawbridge/token"
 	"github.com/drawbridge-rpc/drawbridge/verifier"
 )
 
 // TestVerifiers: the counts of a verifier, by result.
 func TestVerifiers(t *testing.T) {
 	t.Parallel()
-	counts := []otel.VerifierStats{
+	counts := []token.Stats{
 		{Issuer: "https://a", Valid: 1, Invalid: 2, Unavailable: 3, KeySetFetches: 4, KeySetFailures: 5, CacheHits: 6, CacheMisses: 7, CacheEntries: 8},
 		{Issuer: "https://b", Valid: 1 << 63},
 	}
 	s := newSDK()
 	s.observer(t, func(cfg *otel.Config) {
 		for i := range counts {
-			cfg.Verifiers = append(cfg.Verifiers, func() otel.VerifierStats { return counts[i] })
+			cfg.Verifiers = append(cfg.Verifiers, func() token.Stats { return counts[i] })
 		}
 	})
 	want := map[string][]string{
@@ -70,7 +71,7 @@ func TestVerifierStats(t *testing.T) {
 	}
 	s := newSDK()
 	s.observer(t, func(cfg *otel.Config) {
-		cfg.Verifiers = []func() otel.VerifierStats{func() otel.VerifierStats { return otel.VerifierStats(jwt.Stats()) }}
+		cfg.Verifiers = []func() token.Stats{jwt.Stats}
 	})
 	raw := issuer.Mint(authtest.Token{Audience: []string{"https://api.example.com"}})
 	for _, raw := range []string{raw, raw, authtest.Tamper(raw)} {
@@ -136,21 +137,21 @@ func (f failingMeter) RegisterCallback(metric.Callback, ...metric.Observable) (m
 // TestNewFails: every fault is reported.
 func TestNewFails(t *testing.T) {
 	t.Parallel()
-	stats := func() otel.VerifierStats { return otel.VerifierStats{} }
+	stats := func() token.Stats { return token.Stats{} }
 	for _, tt := range []struct {
 		name      string
 		names     []string
-		verifiers []func() otel.VerifierStats
+		verifiers []func() token.Stats
 		want      []string
 	}{
-		{"nothing", nil, []func() otel.VerifierStats{stats}, nil},
-		{"decisions", []string{"drawbridge.decisions", "drawbridge.decision.duration"}, []func() otel.VerifierStats{nil, stats, nil}, []string{
+		{"nothing", nil, []func() token.Stats{stats}, nil},
+		{"decisions", []string{"drawbridge.decisions", "drawbridge.decision.duration"}, []func() token.Stats{nil, stats, nil}, []string{
 			"no drawbridge.decisions", "no drawbridge.decision.duration", "Verifiers[0]: is nil", "Verifiers[2]: is nil",
 		}},
-		{"verifiers", []string{"drawbridge.key_set.fetches", "drawbridge.token_cache.entries"}, []func() otel.VerifierStats{stats}, []string{
+		{"verifiers", []string{"drawbridge.key_set.fetches", "drawbridge.token_cache.entries"}, []func() token.Stats{stats}, []string{
 			"no drawbridge.key_set.fetches", "no drawbridge.token_cache.entries",
 		}},
-		{"the callback", []string{"callback"}, []func() otel.VerifierStats{stats}, []string{"no callback"}},
+		{"the callback", []string{"callback"}, []func() token.Stats{stats}, []string{"no callback"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

@@ -8,32 +8,12 @@ import (
 	"github.com/drawbridge-rpc/drawbridge/token"
 )
 
-// Stats are counts of what a verifier has done since it was made, for metrics.
-// All but CacheEntries only grow.
-type Stats struct {
-	// Issuer is the issuer of the tokens and of the key set.
-	Issuer string
-	// Valid, Invalid and Unavailable count the calls of VerifyToken by their
-	// result: facts, [token.ErrInvalid] and [token.ErrUnavailable]. Valid includes
-	// the calls that the cache answered.
-	Valid, Invalid, Unavailable uint64
-	// KeySetFetches and KeySetFailures count the fetches of the key set that have
-	// ended, with usable keys and without.
-	KeySetFetches, KeySetFailures uint64
-	// CacheHits and CacheMisses count the tokens that the cache answered, and those
-	// that it did not, forged ones included. Both are zero without a cache.
-	CacheHits, CacheMisses uint64
-	// CacheEntries is the number of entries in the cache at the moment. It is at
-	// most JWTConfig.CacheSize, or two if that is less.
-	CacheEntries uint64
-}
-
 // Stats returns the counts at the moment. It may be called at any time, and takes
 // no lock that a call of VerifyToken with a known token waits for. The counts are
 // read one after the other, so they may differ by the calls in between.
-func (v *JWT) Stats() Stats {
+func (v *JWT) Stats() token.Stats {
 	counts, keys := &v.front.counts, v.issuer.keys
-	stats := Stats{
+	stats := token.Stats{
 		Issuer:         v.issuer.claims.issuer,
 		Invalid:        counts.invalid.Load(),
 		Unavailable:    counts.unavailable.Load(),

@@ -18,29 +18,29 @@ func TestStats(t *testing.T) {
 		name string
 		size int // of the cache
 		do   func(*testing.T, *fixture)
-		want verifier.Stats
+		want token.Stats
 	}{
-		{"nothing", 0, func(*testing.T, *fixture) {}, verifier.Stats{}},
+		{"nothing", 0, func(*testing.T, *fixture) {}, token.Stats{}},
 		{"a token three times", 0, func(t *testing.T, f *fixture) {
 			raw := f.mint()
 			for range 3 {
 				f.accepts(t, raw)
 			}
-		}, verifier.Stats{Valid: 3, KeySetFetches: 1, CacheHits: 2, CacheMisses: 1, CacheEntries: 1}},
+		}, token.Stats{Valid: 3, KeySetFetches: 1, CacheHits: 2, CacheMisses: 1, CacheEntries: 1}},
 		{"a token three times without a cache", -1, func(t *testing.T, f *fixture) {
 			raw := f.mint()
 			for range 3 {
 				f.accepts(t, raw)
 			}
-		}, verifier.Stats{Valid: 3, KeySetFetches: 1}},
+		}, token.Stats{Valid: 3, KeySetFetches: 1}},
 		{"refused tokens", 0, func(t *testing.T, f *fixture) {
 			f.refuses(t, "garbage", token.ErrInvalid)
 			f.refuses(t, f.mint(claim("exp", 1)), token.ErrInvalid)
 			f.refuses(t, f.mint(forged), token.ErrInvalid)
-		}, verifier.Stats{Invalid: 3, KeySetFetches: 1, CacheMisses: 3}},
+		}, token.Stats{Invalid: 3, KeySetFetches: 1, CacheMisses: 3}},
 		{"a token that is too long", 0, func(t *testing.T, f *fixture) {
 			f.refuses(t, strings.Repeat("x", token.MaxLength+1), token.ErrInvalid)
-		}, verifier.Stats{Invalid: 1}},
+		}, token.Stats{Invalid: 1}},
 		{"an outage", 0, func(t *testing.T, f *fixture) {
 			f.issuer.Down()
 			f.refuses(t, f.mint(), token.ErrUnavailable)
@@ -48,24 +48,24 @@ func TestStats(t *testing.T) {
 			f.issuer.Up()
 			f.Advance(coolDown)
 			f.accepts(t, f.mint())
-		}, verifier.Stats{Valid: 1, Unavailable: 2, KeySetFetches: 1, KeySetFailures: 1, CacheMisses: 3, CacheEntries: 1}},
+		}, token.Stats{Valid: 1, Unavailable: 2, KeySetFetches: 1, KeySetFailures: 1, CacheMisses: 3, CacheEntries: 1}},
 		{"an unknown key", 0, func(t *testing.T, f *fixture) {
 			f.accepts(t, f.mint())
 			f.refuses(t, f.mint(unknownKey(1)), token.ErrUnavailable)
-		}, verifier.Stats{Valid: 1, Unavailable: 1, KeySetFetches: 1, CacheMisses: 2, CacheEntries: 1}},
+		}, token.Stats{Valid: 1, Unavailable: 1, KeySetFetches: 1, CacheMisses: 2, CacheEntries: 1}},
 		{"an expired one that is known", 0, func(t *testing.T, f *fixture) {
 			raw := f.mint()
 			f.accepts(t, raw)
 			f.Advance(101 * 60 * interval / 15)
 			f.refuses(t, raw, token.ErrInvalid)
-		}, verifier.Stats{Valid: 1, Invalid: 1, KeySetFetches: 1, CacheMisses: 2, CacheEntries: 1}},
+		}, token.Stats{Valid: 1, Invalid: 1, KeySetFetches: 1, CacheMisses: 2, CacheEntries: 1}},
 		{"a refresh", 0, func(t *testing.T, f *fixture) {
 			raw := f.mint()
 			f.accepts(t, raw)
 			f.Advance(interval)
 			f.accepts(t, raw)
 			f.verifier.AwaitFetch()
-		}, verifier.Stats{Valid: 2, KeySetFetches: 2, CacheMisses: 2, CacheEntries: 1}},
+		}, token.Stats{Valid: 2, KeySetFetches: 2, CacheMisses: 2, CacheEntries: 1}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			f := newFixture(t, verifier.JWTConfig{CacheSize: row.size, Logger: slog.New(slog.DiscardHandler)})

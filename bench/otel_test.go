@@ -22,6 +22,7 @@ import (
 	"github.com/drawbridge-rpc/drawbridge/interceptor/grpcauth"
 	"github.com/drawbridge-rpc/drawbridge/otel"
 	"github.com/drawbridge-rpc/drawbridge/policy"
+	"github.com/drawbridge-rpc/drawbridge/token"
 	"github.com/drawbridge-rpc/drawbridge/verifier"
 	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc"
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
@@ -39,7 +40,6 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/drawbridge-rpc/drawbridge/bench/internal/peers"
-	"github.com/drawbridge-rpc/drawbridge/token"
 )
 
 // A service with a descriptor, and a caller's trace.

@@ -4,6 +4,8 @@ import (
 	"log/slog"
 
 	"github.com/drawbridge-rpc/drawbridge"
+	"github.com/drawbridge-rpc/drawbridge/otel"
+	"github.com/drawbridge-rpc/drawbridge/token"
 	"github.com/drawbridge-rpc/drawbridge/verifier"
 )
 
@@ -25,6 +27,11 @@ func newAuthorizer(origin, mcpURL, issuer string, logger *slog.Logger) (*drawbri
 	if err != nil {
 		return nil, err
 	}
+	// Metrics and traces go to the providers of the process. This one has none.
+	observer, err := otel.New(otel.Config{Verifiers: []func() token.Stats{jwt.Stats}})
+	if err != nil {
+		return nil, err
+	}
 	return drawbridge.New(drawbridge.Config{
 		Resources: []drawbridge.Resource{
 			{
@@ -40,8 +47,9 @@ func newAuthorizer(origin, mcpURL, issuer string, logger *slog.Logger) (*drawbri
 				Name:                 "Quickstart MCP server",
 			},
 		},
-		Policy:   rules(),
-		Verifier: jwt,
-		Logger:   logger,
+		Policy:    rules(),
+		Verifier:  jwt,
+		Observers: []drawbridge.Observer{observer},
+		Logger:    logger,
 	})
 }

@@ -22,7 +22,10 @@ import (
 // WithAuthorizer guards a handler. Each call is authorized by its procedure as
 // soon as its headers have arrived, before a message is received or decoded and
 // before any interceptor runs. A stream ends when the token that opened it
-// expires: with the next message in either direction.
+// expires: with the next message in either direction, or before the handler learns
+// that the client sends nothing more. The one response of a client stream whose
+// request has ended in time is sent. A handler returns a denial of its own as it is,
+// see [NewError].
 //
 // Interceptors do not see calls that are refused; the Authorizer logs them.
 // connect-go rejects requests with the wrong HTTP method or content type before

@@ -36,6 +36,17 @@ func init() { challenge.RegisterError(NewError) }
 // in the header.
 func newError(denial *challenge.DenialError) *connect.Error {
 	err := connect.NewError(connect.Code(denial.Reason.RPCCode()), denial)
+	for _, detail := range detailsForm.Of(denial) {
+		err.AddDetail(detail)
+	}
+	return err
+}
+
+// detailsForm keeps the details of prebuilt denials. They are immutable.
+var detailsForm = challenge.NewForm(newDetails)
+
+func newDetails(denial *challenge.DenialError) []*connect.ErrorDetail {
+	var found []*connect.ErrorDetail
 	for message := range interceptor.Details(denial) {
 		// The bytes of a denial are always the same. Marshalling fails on invalid
 		// UTF-8 alone; the refusal stands without the detail.
@@ -44,10 +55,10 @@ func newError(denial *challenge.DenialError) *connect.Error {
 			continue
 		}
 		if detail, detailErr := connect.NewErrorDetail(packed); detailErr == nil {
-			err.AddDetail(detail)
+			found = append(found, detail)
 		}
 	}
-	return err
+	return found
 }
 
 // newErrorOver returns NewError, with metadata only where it reaches the client:

@@ -99,8 +99,9 @@ func ExampleGuard() {
 }
 
 // A handler that acts for its caller in the same process checks a further
-// procedure, and returns the denial as its own error.
-func ExampleNewError() {
+// procedure, and returns the denial as it is. It denies for reasons of its own in
+// the same way.
+func ExampleGuard_denial() {
 	issuer := authtest.Start()
 	defer issuer.Close()
 	authorizer, err := newAuthorizer(issuer.URL)
@@ -111,7 +112,10 @@ func ExampleNewError() {
 
 	reorder := func(ctx context.Context, req *connect.Request[wrapperspb.StringValue]) (*connect.Response[wrapperspb.StringValue], error) {
 		if err := authorizer.Check(ctx, adjustStock); err != nil {
-			return nil, connectauth.NewError(challenge.DenialOf(err))
+			return nil, fmt.Errorf("reorder: %w", err) // The log may say more than the caller reads.
+		}
+		if req.Msg.GetValue() != "bolts" {
+			return nil, authorizer.Deny(ctx, challenge.ReasonInsufficientScope, errors.New("not an item of this warehouse"), "inventory:all")
 		}
 		return connect.NewResponse(req.Msg), nil
 	}
@@ -121,19 +125,23 @@ func ExampleNewError() {
 	defer server.Close()
 
 	client := connect.NewClient[wrapperspb.StringValue, wrapperspb.StringValue](server.Client(), server.URL+getStock)
-	req := connect.NewRequest(wrapperspb.String("bolts"))
-	req.Header().Set("Authorization", "Bearer "+issuer.Mint(authtest.Token{
-		Audience: []string{"https://api.example.com"},
-		Scope:    "inventory:read",
-	}))
-	_, err = client.CallUnary(context.Background(), req)
-	fmt.Println(err)
-	if denial, ok := connectauth.FromError(err); ok {
-		fmt.Println("get a token with", denial.Challenge.Scopes)
+	for _, scope := range []string{"inventory:read", "inventory:read inventory:write"} {
+		req := connect.NewRequest(wrapperspb.String("nuts"))
+		req.Header().Set("Authorization", "Bearer "+issuer.Mint(authtest.Token{
+			Audience: []string{"https://api.example.com"},
+			Scope:    scope,
+		}))
+		_, err = client.CallUnary(context.Background(), req)
+		fmt.Println(err)
+		if denial, ok := connectauth.FromError(err); ok {
+			fmt.Println("get a token with", denial.Challenge.Scopes)
+		}
 	}
 	// Output:
 	// permission_denied: the access token lacks a scope that this operation needs
 	// get a token with [inventory:write inventory:read]
+	// permission_denied: the access token lacks a scope that this operation needs
+	// get a token with [inventory:all inventory:read]
 }
 
 func ExampleWithAuthorizer() {

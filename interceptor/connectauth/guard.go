@@ -45,8 +45,15 @@ import (
 // A path of more than 8 KiB is refused with 414 before anything walks it.
 //
 // A stream ends when the token that opened it expires: with the next message in
-// either direction. [WithAuthorizer] on a handler behind the guard skips its
-// decision only where requirement, resource and credential are the same.
+// either direction, or before the handler learns that the client sends nothing
+// more. The one response of a client stream whose request has ended in time is sent.
+// [WithAuthorizer] on a handler behind the guard skips its decision only where
+// requirement, resource and credential are the same.
+//
+// A caller without a valid token gets a challenge, whether the procedure exists or
+// not. The challenge for a procedure with a rule names the scopes of the rule, so it
+// shows that there is one. A handler returns a denial of its own as it is, see
+// [NewError].
 //
 // A handler that is mounted for a whole subtree and ignores the rest of the path
 // needs [WithAuthorizer]: Guard does not know which paths it serves.

@@ -7,15 +7,20 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 
 	"connectrpc.com/connect"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/drawbridge-rpc/drawbridge/challenge"
+	"github.com/drawbridge-rpc/drawbridge/httpbridge"
 	"github.com/drawbridge-rpc/drawbridge/interceptor/connectauth"
 	"github.com/drawbridge-rpc/drawbridge/internal/exchange"
 	"github.com/drawbridge-rpc/drawbridge/internal/rpctest"
+	drawbridgev1 "github.com/drawbridge-rpc/drawbridge/proto/drawbridge/v1"
 )
 
 // everything relays every denial.
@@ -202,3 +207,54 @@ func TestRelayInterceptorInProcess(t *testing.T) {
 }
 
 type callerKey struct{}
+
+// hostile returns the error of a backend that sends as much as it can.
+func hostile() error {
+	var long []string
+	for i := range 1000 {
+		long = append(long, fmt.Sprintf("%03d%s", i, strings.Repeat("x", 253)))
+	}
+	return wire(connect.CodePermissionDenied, &drawbridgev1.Challenge{
+		Scheme: "Bearer", Realm: strings.Repeat("r", 255), ResourceMetadata: "https://evil.example.com/" + strings.Repeat("m", 2000),
+		Error: "insufficient_scope", ErrorDescription: strings.Repeat("d", 1<<16),
+		Scopes: long, AcrValues: long, DpopAlgs: long,
+	})
+}
+
+// TestHostileBackend: the challenge of a backend takes at most 4 KiB of a response,
+// and so does the detail of a denial that a handler relays.
+func TestHostileBackend(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	bridge, err := httpbridge.New(httpbridge.Config{Authorizer: w.Authorizer})
+	if err != nil {
+		t.Fatal(err)
+	}
+	backend := rpctest.ServeHTTP(t, failing(func(context.Context) error { return hostile() }, noOption(nil)))
+	invoke := func(ctx context.Context) error {
+		_, err := rpctest.CallConnect(ctx, rpctest.H2C(t), backend, rpctest.PublicService, rpctest.Unary, nil,
+			connect.WithInterceptors(connectauth.NewRelayInterceptor(connectauth.RelayConfig{})))
+		return err
+	}
+	plain := bridge.Protect(rpctest.GuardedService, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _ = invoke(r.Context()) }))
+	res := serve(plain, newHTTPRequest(t, http.MethodGet, "/", "Authorization", "Bearer "+tokenGood))
+	header := res.Header().Get("Www-Authenticate")
+	parsed, err := challenge.Parse([]string{header})
+	if err != nil || len(header) > 4<<10 || res.Code != http.StatusForbidden {
+		t.Fatalf("got %d, %d bytes, %v", res.Code, len(header), err)
+	}
+	if scopes := parsed[0].Scopes; len(scopes) < 2 || !slices.Contains(scopes, rpctest.ScopeWrite) || parsed[0].ResourceMetadataURL != metadataURL {
+		t.Errorf("MCP-4: got %+v", parsed[0])
+	}
+	front := rpctest.ServeHTTP(t, connectauth.Guard(w.Authorizer, failing(func(ctx context.Context) error {
+		denial, _ := connectauth.FromError(invoke(ctx))
+		return denial
+	}, noOption(nil))))
+	for _, over := range protocols {
+		got := call(t, front, rpctest.GuardedService, rpctest.Unary, tokenGood, over.option)
+		found := challenges(t, got.err)
+		if len(found) != 1 || proto.Size(found[0]) > 4<<10 || len(got.err.Meta().Get("Www-Authenticate")) > 4<<10 {
+			t.Errorf("%s: got the details %v", over.name, found)
+		}
+	}
+}

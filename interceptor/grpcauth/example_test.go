@@ -15,7 +15,6 @@ import (
 
 	"github.com/drawbridge-rpc/drawbridge"
 	"github.com/drawbridge-rpc/drawbridge/authtest"
-	"github.com/drawbridge-rpc/drawbridge/challenge"
 	"github.com/drawbridge-rpc/drawbridge/interceptor/grpcauth"
 	"github.com/drawbridge-rpc/drawbridge/policy"
 	"github.com/drawbridge-rpc/drawbridge/verifier"
@@ -83,8 +82,9 @@ func ExampleServerOptions() {
 }
 
 // A handler that acts for its caller in the same process checks a further
-// procedure, and returns the denial as its own error.
-func ExampleNewError() {
+// procedure, and returns the denial as it is. It denies for reasons of its own in
+// the same way, with [drawbridge.Authorizer.Deny].
+func ExampleServerOptions_denial() {
 	issuer := authtest.Start()
 	defer issuer.Close()
 	authorizer, err := newAuthorizer(issuer.URL)
@@ -95,7 +95,7 @@ func ExampleNewError() {
 	// This handler stands for one that calls a Go method of another service.
 	list := func(_ any, stream grpc.ServerStream) error {
 		if err := authorizer.Check(stream.Context(), "/grpc.health.v1.Health/List"); err != nil {
-			return grpcauth.NewError(challenge.DenialOf(err))
+			return err
 		}
 		return stream.SendMsg(&healthpb.HealthCheckResponse{})
 	}

@@ -22,10 +22,14 @@ import (
 
 // ServerOptions guards a server. Each call is authorized by its method, unary
 // and streams alike. A stream ends when the token that opened it expires: with
-// the next message in either direction.
+// the next message in either direction, or before the handler learns that the client
+// sends nothing more. The one response of a client stream whose request has ended in
+// time is sent. A handler returns a denial of its own as it is, see [NewError].
 //
 // A method that no service of the server has is authorized too, so that only a
 // caller with a valid token learns that it does not exist; it gets unimplemented.
+// The challenge for a method with a rule names the scopes of the rule, so it shows
+// that there is one.
 // grpc-go decodes the message of a unary call before interceptors run; a malformed
 // message is rejected before authorization. A server with an
 // UnknownServiceHandler of its own adds it after these options; it is guarded

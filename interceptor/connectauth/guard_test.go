@@ -58,13 +58,14 @@ var refusals = []struct {
 // RPC-2, RPC-3, RPC-4, RPC-7, SEED-1).
 func TestGuardRefusals(t *testing.T) {
 	t.Parallel()
-	for version, client := range map[string]*http.Client{"HTTP/1.1": http1(t), "h2c": rpctest.H2C(t)} {
+	for version, newClient := range map[string]func(testing.TB) *http.Client{"HTTP/1.1": http1, "h2c": rpctest.H2C} {
 		for _, wire := range wires {
 			for _, row := range refusals {
 				t.Run(version+"/"+wire.name+"/"+row.id+" "+row.reason.String(), func(t *testing.T) {
 					t.Parallel()
 					w := newWorld(t)
 					server := rpctest.ServeHTTP(t, connectauth.Guard(w.Authorizer, w.Handlers.ConnectMux()))
+					client := newClient(t) // of its own: a later server may have the address of one that is gone
 					for _, method := range wire.methods {
 						if version == "HTTP/1.1" && method == rpctest.Bidi {
 							continue // connect-go wants HTTP/2.
@@ -116,13 +117,14 @@ func checkHeader(t *testing.T, header http.Header, detail *drawbridgev1.Challeng
 // the facts of the token (RPC-1).
 func TestGuardLetsIn(t *testing.T) {
 	t.Parallel()
-	for version, client := range map[string]*http.Client{"HTTP/1.1": http1(t), "h2c": rpctest.H2C(t)} {
+	for version, newClient := range map[string]func(testing.TB) *http.Client{"HTTP/1.1": http1, "h2c": rpctest.H2C} {
 		for _, wire := range wires {
 			t.Run(version+"/"+wire.name, func(t *testing.T) {
 				t.Parallel()
 				w := newWorld(t)
 				mux := w.Handlers.ConnectMux(connect.WithIdempotency(connect.IdempotencyNoSideEffects))
 				server := rpctest.ServeHTTP(t, connectauth.Guard(w.Authorizer, mux))
+				client := newClient(t)
 				for _, method := range wire.methods {
 					if version == "HTTP/1.1" && method == rpctest.Bidi {
 						continue

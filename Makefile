@@ -91,6 +91,10 @@ soak: ## Check decisions against an oracle under load for DURATION (default 2m)
 clients: $(GRPCURL) ## Let curl, grpcurl and the TypeScript MCP SDK into the quickstart (needs curl, node and npm)
 	@examples/clients/run $(BIN)/grpcurl
 
+.PHONY: proxies
+proxies: $(GRPCURL) ## Put nginx and haproxy in front of the quickstart (needs both, curl, node and npm)
+	@examples/clients/proxies/run $(BIN)/grpcurl
+
 .PHONY: lint
 lint: $(BUF) $(GOLANGCI_LINT) ## Check code, formatting, schema and go.mod
 	$(BIN)/golangci-lint config verify

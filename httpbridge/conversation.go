@@ -18,7 +18,8 @@ type conversation struct {
 	caller drawbridge.Caller
 }
 
-// newConversation begins to serve a request. The caller may be nil.
+// newConversation begins to serve a request. The caller may be nil, or zero: then it
+// is that of ctx, if there is one.
 func newConversation(b *Bridge, w http.ResponseWriter, ctx context.Context, caller *drawbridge.Caller) *conversation { //nolint:revive // The context is kept, not passed on.
 	c := &conversation{Context: ctx, responseWriter: responseWriter{ResponseWriter: w, bridge: b}}
 	if caller != nil {

@@ -41,13 +41,13 @@ func (w *earlyWriter) Read(data []byte) (int, error) {
 	return n, err
 }
 
-// early lets a handler serve a POST with a body over HTTP/2, and returns what
-// happened.
-func early(t *testing.T, handler http.Handler, path string, size int, header http.Header) (*earlyWriter, string) {
+// early lets a handler serve a POST with a body, over HTTP/2 or else over HTTP/1 with
+// "Connection: close", and returns what happened.
+func early(t *testing.T, version int, handler http.Handler, path string, size int, header http.Header) (*earlyWriter, string) {
 	t.Helper()
 	w := &earlyWriter{loggingWriter: loggingWriter{header: make(http.Header)}, body: bytes.NewReader(make([]byte, size))}
 	req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, path, w)
-	req.ProtoMajor, req.ProtoMinor, req.ContentLength = 2, 0, int64(size)
+	req.ProtoMajor, req.ProtoMinor, req.Close, req.ContentLength = version, 0, version == 1, int64(size)
 	if header != nil {
 		req.Header = header
 	}
@@ -55,9 +55,9 @@ func early(t *testing.T, handler http.Handler, path string, size int, header htt
 	return w, strings.Join(w.calls, ", ")
 }
 
-// TestRefusalsAreNotEarly: over HTTP/2 a request is read to its end before the first
-// byte of a denial, and a response that is no denial begins when the handler writes
-// it (RPC-9).
+// TestRefusalsAreNotEarly: over HTTP/2, and over HTTP/1 where the connection ends, a
+// request is read to its end before the first byte of a denial, and a response that
+// is no denial begins when the handler writes it (RPC-9).
 func TestRefusalsAreNotEarly(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, httpbridge.Config{})
@@ -98,10 +98,12 @@ func TestRefusalsAreNotEarly(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
-			if _, got := early(t, row.handler, row.path, 1000, row.header); got != "read: EOF, "+row.want {
-				t.Errorf("RPC-9:\n got %q\nwant %q", got, "read: EOF, "+row.want)
+			for _, version := range []int{1, 2} {
+				if _, got := early(t, version, row.handler, row.path, 1000, row.header); got != "read: EOF, "+row.want {
+					t.Errorf("RPC-9: HTTP/%d:\n got %q\nwant %q", version, got, "read: EOF, "+row.want)
+				}
 			}
-			over, got := early(t, row.handler, row.path, 300<<10, row.header)
+			over, got := early(t, 2, row.handler, row.path, 300<<10, row.header)
 			// A body that is still read is not closed.
 			if want := strings.TrimSuffix(row.want, ", close") + ", flush, read: EOF"; got != want {
 				t.Errorf("RPC-9: over the bounds\n got %q\nwant %q", got, want)
@@ -116,7 +118,7 @@ func TestRefusalsAreNotEarly(t *testing.T) {
 		"an RPC handler":          w.Handler(allows),
 		"a handler that does not": w.Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})),
 	} {
-		if _, got := early(t, handler, procedure, 1000, nil); got != "header 202" && got != "" {
+		if _, got := early(t, 2, handler, procedure, 1000, nil); got != "header 202" && got != "" {
 			t.Errorf("%s: got %q", name, got)
 		}
 	}
@@ -135,7 +137,7 @@ func TestBodyIsTheHandlers(t *testing.T) {
 		interceptor.Relay(r.Context(), denied, denied)
 		rw.WriteHeader(http.StatusBadGateway)
 	}))
-	if _, got := early(t, handler, "/mcp", 1000, nil); got != "read: EOF, close, read: EOF, header 403, write denial" {
+	if _, got := early(t, 2, handler, "/mcp", 1000, nil); got != "read: EOF, close, read: EOF, header 403, write denial" {
 		t.Errorf("got %q", got)
 	}
 }

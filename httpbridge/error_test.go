@@ -14,6 +14,7 @@ import (
 	"github.com/drawbridge-rpc/drawbridge/fault"
 	"github.com/drawbridge-rpc/drawbridge/httpbridge"
 	"github.com/drawbridge-rpc/drawbridge/internal/rpctest"
+	"github.com/drawbridge-rpc/drawbridge/policy"
 )
 
 // TestWriteError: a denial is written wherever it was made, with the challenge
@@ -86,6 +87,30 @@ func TestWriteError(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestWriteErrorJoinsScopes: the challenge asks for the scopes of the way too, if it
+// asks for any, whatever resource it was made for (MCP-4).
+func TestWriteErrorJoinsScopes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, httpbridge.Config{}, withService("a", policy.Rule{Scopes: []string{rpctest.ScopeWrite}}))
+	for _, row := range []struct {
+		name string
+		made challenge.Challenge
+		want string
+	}{
+		{"for this resource", challenge.Challenge{ResourceMetadataURL: mcpMetadata, Scopes: []string{"b"}}, `resource_metadata="` + mcpMetadata + `", scope="b guarded:write"`},
+		{"for another resource", challenge.Challenge{ResourceMetadataURL: rootMetadata, Scopes: []string{"b"}}, `resource_metadata="` + mcpMetadata + `", scope="b guarded:write"`},
+		{"for this resource, all scopes", challenge.Challenge{ResourceMetadataURL: mcpMetadata, Scopes: []string{rpctest.ScopeWrite}}, `resource_metadata="` + mcpMetadata + `", scope="guarded:write"`},
+		{"without scopes", challenge.Challenge{ResourceMetadataURL: mcpMetadata}, `resource_metadata="` + mcpMetadata + `"`},
+	} {
+		server := rpctest.ServeHTTP(t, w.Protect("a", http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			w.WriteError(rw, r, &challenge.DenialError{Reason: challenge.ReasonInvalidToken, Challenge: row.made})
+		})))
+		if got := send(t, http.MethodPost, server+"/mcp", bearer(tokenGood)); got.header.Get("Www-Authenticate") != "Bearer "+row.want {
+			t.Errorf("MCP-4: %s: got %s, want %s", row.name, got.header.Get("Www-Authenticate"), row.want)
+		}
 	}
 }
 

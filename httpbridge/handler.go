@@ -28,7 +28,7 @@ func (b *Bridge) Handler(next http.Handler) http.Handler {
 		case guarded:
 			b.serveGuard(w, r, guard)
 		default:
-			b.translate(newConversation(b, w, ctx, b.adapter.Caller(ctx)), r, next)
+			b.translate(newConversation(b, w, ctx, nil), r, next)
 		}
 	}))
 }
@@ -45,11 +45,7 @@ func (b *Bridge) serveGuard(w http.ResponseWriter, r *http.Request, guard exchan
 		guard.Refuse(w, r, decided.Denial)
 		return
 	}
-	caller := &decided.Caller
-	if decided.Procedure == "" {
-		caller = b.adapter.Caller(r.Context())
-	}
-	c := newConversation(b, w, r.Context(), caller)
+	c := newConversation(b, w, r.Context(), &decided.Caller)
 	c.native = decided.Native
 	returned := false
 	defer func() { c.finish(returned) }()

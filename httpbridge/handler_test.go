@@ -287,7 +287,7 @@ func TestNesting(t *testing.T) {
 			header.Set("Origin", allowed)
 			got := send(t, http.MethodPost, rpctest.ServeHTTP(t, handler)+"/mcp", header)
 			checkAnswer(t, got, http.StatusForbidden, mcpChallenge, scopeBody)
-			for _, name := range []string{"Content-Type", "Content-Length", "Access-Control-Allow-Origin", "Access-Control-Expose-Headers", "Cache-Control"} {
+			for _, name := range []string{"Content-Type", "Content-Length", "Access-Control-Allow-Origin", "Access-Control-Expose-Headers", "Cache-Control", "Vary"} {
 				if values := got.header.Values(name); len(values) != 1 {
 					t.Errorf("%s is %q", name, values)
 				}
@@ -318,6 +318,7 @@ func TestScopesOnTheWay(t *testing.T) {
 		{"Protect", w.Protect("a", inner), "guarded:write a"},
 		{"Handler in Protect", w.Protect("a", w.Handler(inner)), "guarded:write a"},
 		{"Protect in Handler", w.Handler(w.Protect("a", inner)), "guarded:write a"},
+		{"Handler in Protect in Protect", w.Protect("a", w.Protect("b", w.Handler(inner))), "guarded:write b a"},
 		{"Protect in Protect", w.Protect("a", w.Protect("b", inner)), "guarded:write b a"},
 		{"the same Protect twice", w.Protect("a", w.Protect("a", inner)), "guarded:write a"},
 		{"three levels", w.Handler(w.Protect("b", w.Protect("a", inner))), "guarded:write a b"},

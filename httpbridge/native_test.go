@@ -185,6 +185,42 @@ func TestNativeDenials(t *testing.T) {
 	}
 }
 
+// TestOwnOriginReadsNative: the challenge of a response in an RPC protocol is exposed
+// to a page at the origin of a resource, too, and nothing is where there is no
+// challenge (MCP-11).
+func TestOwnOriginReadsNative(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, httpbridge.Config{})
+	var handlers rpctest.Handlers
+	for name, handler := range map[string]http.Handler{
+		"WithAuthorizer": handlers.ConnectMux(connectauth.WithAuthorizer(w.Authorizer())),
+		"Guard":          connectauth.Guard(w.Authorizer(), handlers.ConnectMux()),
+	} {
+		server := rpctest.ServeHTTP(t, w.Handler(handler))
+		for _, contentType := range []string{"application/json", "application/grpc-web+proto"} {
+			for token, want := range map[string]string{"": "WWW-Authenticate", tokenDown: ""} {
+				header := bearer(token)
+				header.Set("Origin", resource)
+				header.Set("Content-Type", contentType)
+				got := send(t, http.MethodPost, server+rpctest.Procedure(rpctest.GuardedService, rpctest.Unary), header)
+				if exposed := got.header.Get("Access-Control-Expose-Headers"); exposed != want {
+					t.Errorf("MCP-11: %s, %s, token %q: exposed is %q, want %q", name, contentType, token, exposed, want)
+				}
+			}
+		}
+	}
+}
+
+// TestGuardedSilence: a handler behind a guard writes nothing, and the denial that it
+// met becomes the response (RPC-4).
+func TestGuardedSilence(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, httpbridge.Config{})
+	silent := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { interceptor.Relay(r.Context(), denied, denied) })
+	server := rpctest.ServeHTTP(t, w.Handler(connectauth.Guard(w.Authorizer(), silent)))
+	checkAnswer(t, send(t, http.MethodPost, server+"/mcp", nil), http.StatusForbidden, deniedChallenge, deniedBody)
+}
+
 // headerSpy keeps the header of a response.
 type headerSpy struct {
 	next connect.HTTPClient

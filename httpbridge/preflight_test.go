@@ -43,6 +43,7 @@ func TestPreflightHeaders(t *testing.T) {
 		{"MCP-11: 64 parameters", allowed, []string{strings.Join(many[:64], ",")}, true},
 		{"MCP-11: 65 parameters", allowed, []string{strings.Join(many, ",")}, false},
 		{"MCP-11: a long parameter", allowed, []string{"mcp-param-" + strings.Repeat("x", 119)}, false},
+		{"MCP-11: the longest parameter", allowed, []string{"mcp-param-" + strings.Repeat("x", 118)}, true},
 		{"MCP-11: no parameter", allowed, []string{"mcp-param-"}, false},
 		{"MCP-11: a prefix of another field", allowed, []string{"mcp-params"}, false},
 		{"MCP-11: a wildcard", allowed, []string{"mcp-param-*"}, false},
@@ -70,6 +71,26 @@ func TestPreflightHeaders(t *testing.T) {
 					t.Errorf("MCP-11: the preflight was challenged")
 				}
 			})
+		}
+	}
+}
+
+// TestPreflightWithoutOrigins: without AllowedOrigins, a preflight reaches a handler
+// as it came, and is answered where the handler is protected (MCP-11).
+func TestPreflightWithoutOrigins(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, httpbridge.Config{})
+	teapot := http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) { rw.WriteHeader(http.StatusTeapot) })
+	for name, row := range map[string]struct {
+		handler http.Handler
+		want    int
+	}{
+		"Handler": {w.Handler(teapot), http.StatusTeapot},
+		"Protect": {w.Protect(rpctest.GuardedService, teapot), http.StatusNoContent},
+	} {
+		got := send(t, http.MethodOptions, rpctest.ServeHTTP(t, row.handler)+"/mcp", http.Header{"Origin": {resource}, "Access-Control-Request-Method": {http.MethodPost}})
+		if got.status != row.want || got.header.Get("Access-Control-Allow-Origin") != "" || got.header.Get("Vary") != "" {
+			t.Errorf("MCP-11: %s: got %+v", name, got)
 		}
 	}
 }

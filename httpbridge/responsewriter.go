@@ -76,7 +76,7 @@ func (w *responseWriter) Release() {
 func (w *responseWriter) WriteHeader(status int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if final := status < 100 || status > 199 || status == http.StatusSwitchingProtocols; final {
+	if informational := status <= 199 && status != http.StatusSwitchingProtocols; !informational {
 		w.settle()
 	}
 	if w.phase != replaced {

@@ -60,11 +60,14 @@ func resourceNames(origin, mcpURL string) []string {
 	return names
 }
 
-// replaceHost replaces the host of an absolute URL that has a port.
+// replaceHost replaces the host of an absolute URL and keeps its port.
 func replaceHost(absolute, host string) string {
 	scheme, rest, _ := strings.Cut(absolute, "://")
 	authority, path, slash := strings.Cut(rest, "/")
-	port := authority[strings.LastIndex(authority, ":"):]
+	port := ""
+	if colon := strings.LastIndex(authority, ":"); colon > strings.LastIndex(authority, "]") {
+		port = authority[colon:]
+	}
 	if slash {
 		path = "/" + path
 	}

@@ -60,6 +60,9 @@ func TestArguments(t *testing.T) {
 		{[]string{"-listen", "0.0.0.0:0"}, 1, "not on loopback"},
 		{[]string{"-listen", ":0"}, 1, "not on loopback"},
 		{[]string{"-listen", "127.0.0.1:nonsense"}, 1, "nonsense"},
+		{[]string{"-origin", "https://api.example.com/"}, 1, "not a scheme and a host alone"},
+		{[]string{"-origin", "api.example.com"}, 1, "not a scheme and a host alone"},
+		{[]string{"-origin", "http://api.example.com"}, 1, "https"},
 	}
 	for _, test := range tests {
 		var stdout, stderr bytes.Buffer

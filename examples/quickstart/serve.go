@@ -16,8 +16,8 @@ type announcement struct {
 	Issuer string `json:"issuer"`
 	// TokenEndpoint is the URL of its token endpoint.
 	TokenEndpoint string `json:"token_endpoint"`
-	// Connect is the origin of the Connect server, and the resource identifier
-	// of every RPC, including those over grpc-go.
+	// Connect is the origin of the Connect server, or of the proxy in front of it,
+	// and the resource identifier of every RPC, including those over grpc-go.
 	Connect string `json:"connect"`
 	// GRPC is the address of the grpc-go server, host:port.
 	GRPC string `json:"grpc"`

@@ -5,7 +5,9 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"slices"
@@ -223,5 +225,49 @@ func TestAnnouncement(t *testing.T) {
 	}
 	if want := []string{"client_credentials", "authorization_code"}; !slices.Equal(grants, want) {
 		t.Errorf("the grants are %q, want %q", grants, want)
+	}
+}
+
+// Behind a reverse proxy, the resource identifiers, the challenge and the metadata
+// are those of the proxy, whatever address the server listens on.
+func TestServeBehindAProxy(t *testing.T) {
+	t.Parallel()
+	sockets, err := listen(t.Context(), "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = sockets.close() })
+	const origin = "https://api.example.com"
+	s, err := build(sockets, origin, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if target := s.announcement(); target.Connect != origin || target.MCP != origin+mcpPath {
+		t.Errorf("the announcement names %s and %s", target.Connect, target.MCP)
+	}
+	for path, want := range map[string]string{
+		inventoryv1.InventoryService_ListItems_FullMethodName: origin + "/.well-known/oauth-protected-resource",
+		mcpPath: origin + "/.well-known/oauth-protected-resource/mcp",
+	} {
+		refused := httptest.NewRecorder()
+		s.connect.Handler.ServeHTTP(refused, httptest.NewRequestWithContext(t.Context(), http.MethodPost, origin+path, http.NoBody))
+		challenge, err := parseChallenge(refused.Header().Get("WWW-Authenticate"))
+		if err != nil || challenge.metadata != want {
+			t.Errorf("%s: the challenge is %q (%v), want %s", path, challenge.header, err, want)
+		}
+	}
+}
+
+func TestReplaceHost(t *testing.T) {
+	t.Parallel()
+	for absolute, want := range map[string]string{
+		"http://127.0.0.1:8080/mcp": "http://localhost:8080/mcp",
+		"http://[::1]:8080":         "http://localhost:8080",
+		"http://[::1]/mcp":          "http://localhost/mcp",
+		"https://api.example.com/":  "https://localhost/",
+	} {
+		if got := replaceHost(absolute, "localhost"); got != want {
+			t.Errorf("%s became %s, want %s", absolute, got, want)
+		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -41,13 +42,14 @@ type servers struct {
 type listeners struct{ connect, grpc, issuer net.Listener }
 
 // open starts all servers. The Connect server listens on the given address, the
-// others on free ports.
-func open(ctx context.Context, address string, logger *slog.Logger) (*servers, error) {
+// others on free ports. Clients reach it at the origin, or if that is empty, at the
+// address.
+func open(ctx context.Context, address, origin string, logger *slog.Logger) (*servers, error) {
 	sockets, err := listen(ctx, address)
 	if err != nil {
 		return nil, err
 	}
-	s, err := build(sockets, logger)
+	s, err := build(sockets, origin, logger)
 	if err != nil {
 		return nil, errors.Join(err, sockets.close())
 	}
@@ -59,8 +61,13 @@ func open(ctx context.Context, address string, logger *slog.Logger) (*servers, e
 
 // build makes the servers. The resource identifiers contain the addresses, so the
 // sockets come first.
-func build(sockets *listeners, logger *slog.Logger) (*servers, error) {
-	origin := "http://" + sockets.connect.Addr().String()
+func build(sockets *listeners, origin string, logger *slog.Logger) (*servers, error) {
+	switch {
+	case origin == "":
+		origin = "http://" + sockets.connect.Addr().String()
+	case strings.Count(origin, "/") != 2:
+		return nil, fmt.Errorf("the origin %q is not a scheme and a host alone, such as https://api.example.com", origin)
+	}
 	issuer := "http://" + sockets.issuer.Addr().String()
 	s := &servers{
 		origin:   origin,

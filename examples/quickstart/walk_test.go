@@ -18,7 +18,7 @@ import (
 // startServers runs all servers without a log.
 func startServers(t *testing.T) *servers {
 	t.Helper()
-	s, err := open(t.Context(), "127.0.0.1:0", slog.New(slog.DiscardHandler))
+	s, err := open(t.Context(), "127.0.0.1:0", "", slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

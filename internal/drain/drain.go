@@ -1,11 +1,13 @@
-// Package drain lets the response to a request reach its client over HTTP/2 although
-// the request has not been read.
+// Package drain lets the response to a request reach its client although the request
+// has not been read: over HTTP/2, and over HTTP/1 where the connection ends with it.
 //
 // A server that ends its response while the request still arrives resets the stream
 // (RFC 9113 §8.1). Some clients and proxies drop a response that comes with a reset:
 // curl, and nginx in front of gRPC. So the request is read to its end first, within
 // bounds, and if it does not end, the response is complete for a while before the
-// stream ends. Over HTTP/1.1, net/http does the same by itself.
+// stream ends. Over HTTP/1, net/http does the same by itself, but not where the
+// request says "Connection: close", as nginx does by default: it closes a connection
+// on which data arrives, and the proxy reads a reset in place of the response.
 package drain
 
 import (
@@ -49,9 +51,10 @@ func begin() bool {
 
 func end() { waiting.Add(-1) }
 
-// IsNeeded reports whether a request came over HTTP/2 with a body.
+// IsNeeded reports whether a request has a body, and the server would end its stream
+// or its connection without reading that.
 func IsNeeded(r *http.Request, body io.Reader) bool {
-	return r.ProtoMajor == 2 && r.ContentLength != 0 && body != nil && body != http.NoBody
+	return (r.ProtoMajor == 2 || r.Close) && r.ContentLength != 0 && body != nil && body != http.NoBody
 }
 
 // Rest is what is left of a request. The zero Rest is a request that has ended.

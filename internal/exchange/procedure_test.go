@@ -101,10 +101,23 @@ func TestHasOneSegment(t *testing.T) {
 	t.Parallel()
 	for path, want := range map[string]bool{
 		"": true, "/": true, "*": true, "/mcp": true, "mcp": true, "/mcp;x": true, `\mcp`: true,
-		"//": false, "/mcp/": false, "/a/b": false, "a/b": false, `/a\b`: false, "/a%2fb": false, "//a": false,
+		"//": false, "/mcp/": false, "/a/b": false, "a/b": false, `/a\b`: false, `/\a`: false, "%2fa": false, "/a%2fb": false, "//a": false,
 	} {
 		if got := exchange.HasOneSegment(path); got != want {
 			t.Errorf("%q: got %t", path, got)
+		}
+	}
+}
+
+// TestProcedureOfOneResource: a single resource owns every path, but only what is
+// below its own is a procedure.
+func TestProcedureOfOneResource(t *testing.T) {
+	t.Parallel()
+	adapter := rpctest.NewWorld(t, func(cfg *drawbridge.Config) { cfg.Resources[0].Identifier = rpctest.Resource + "/api" }).Adapter()
+	for path, want := range map[string]string{"/api" + unary: unary, "/apix" + unary: "/apix" + unary, "/api": "", "/ap": "/ap", "/x": "/x"} {
+		got, known := exchange.ProcedureOf(t.Context(), adapter, &drawbridge.Request{Path: path})
+		if got != want || known != (want == unary) {
+			t.Errorf("RPC-5: %q: got %q, %t; want %q", path, got, known, want)
 		}
 	}
 }

@@ -67,6 +67,30 @@ func TestParseDoesNotRelyOnScan(t *testing.T) {
 	}
 }
 
+func TestScanDate(t *testing.T) {
+	for written, want := range map[string]int64{
+		"0": 0, "1": 1, "1.5": 1, "253402300799": latest, "2.53402300799e11": latest, "1" + strings.Repeat("0", 9) + "." + strings.Repeat("0", maxDate-11): 1e9,
+		"-1": -1, "253402300800": -1, "1e400": -1, "nan": -1, "inf": -1, "null": -1, `"1"`: -1, "[1]": -1, "true": -1,
+		"1" + strings.Repeat("0", 9) + "." + strings.Repeat("0", maxDate-10): -1,
+	} {
+		got, err := scanDate("exp", []byte(written))
+		if (err == nil) != (want >= 0) || err == nil && (!got.present || got.at.Unix() != want) {
+			t.Errorf("%s: got %v and %v, want %d", written, got, err, want)
+		}
+	}
+	if got, err := scanDate("exp", nil); got.present || err != nil {
+		t.Errorf("absent: got %v and %v", got, err)
+	}
+}
+
+func TestParseObject(t *testing.T) {
+	for _, text := range []string{"", "null", "[]", `"x"`, "1", "{", `{"a":1}{}`, `{"a":1,"a":1}`, `{"a":{"b":1,"b":1}}`} {
+		if got, err := parseObject([]byte(text)); err == nil || got != nil {
+			t.Errorf("%s: got %v and %v", text, got, err)
+		}
+	}
+}
+
 func TestIssuerError(t *testing.T) {
 	for _, row := range []struct{ issuer, expected, want string }{
 		{"", "a", "iss is missing or empty"},

@@ -33,6 +33,15 @@ func TestParseCompact(t *testing.T) {
 			t.Errorf("%q: got %v, want %q", raw, err, want)
 		}
 	}
+	// Every last letter, compared with the strict decoder.
+	for letter := range strings.SplitSeq("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", "") {
+		for _, segment := range []string{"A" + letter, "AA" + letter, "AAA" + letter, "AAAA" + letter} {
+			_, err := encoding.DecodeString(segment)
+			if got := isCanonical(segment); got != (err == nil) {
+				t.Errorf("%q: got %v, the decoder %v", segment, got, err)
+			}
+		}
+	}
 	var buffer [4]byte
 	for _, segment := range []string{"CC==", "A+AA", "A A", "AB", "AAC", "AAAA.", "ü"} {
 		if data, err := decodeSegment(buffer[:], segment); err == nil || data != nil {

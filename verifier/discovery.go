@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/go-jose/go-jose/v4/json"
+	"github.com/zitadel/oidc/v3/pkg/oidc"
 
 	"github.com/drawbridge-rpc/drawbridge/internal/uri"
 )
@@ -17,7 +18,7 @@ import (
 // most common one first: OpenID Connect Discovery §4.1, RFC 8414 §3.1, and those
 // of RFC 8414 §5 with the two suffixes exchanged.
 func places(issuer string) []string {
-	const openID, oauth = "/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"
+	const openID, oauth = oidc.DiscoveryEndpoint, "/.well-known/oauth-authorization-server"
 	u, reason := uri.ParseIdentifier(issuer)
 	if reason != "" {
 		return nil // the configuration was rejected
@@ -101,10 +102,9 @@ func isAbsence(err error) bool {
 // parseMetadata returns jwks_uri of a metadata document (RFC 8414 §2) of the
 // issuer. The document is believed only if it names the issuer (RFC 8414 §3.3).
 func (p *provider) parseMetadata(document []byte) (*url.URL, error) {
-	var metadata *struct {
-		Issuer string `json:"issuer"`
-		KeySet string `json:"jwks_uri"`
-	}
+	// The decoder of go-jose tells names by their case, unlike encoding/json, with
+	// which "Issuer" would override "issuer".
+	var metadata *oidc.DiscoveryConfiguration
 	if err := json.Unmarshal(document, &metadata); err != nil {
 		return nil, fmt.Errorf("not a metadata document: %s", quote(err.Error()))
 	}
@@ -112,7 +112,7 @@ func (p *provider) parseMetadata(document []byte) (*url.URL, error) {
 	case metadata == nil:
 		return nil, errors.New("not a metadata document: null")
 	case metadata.Issuer == p.issuer:
-		return p.parseAddress("jwks_uri", metadata.KeySet)
+		return p.parseAddress("jwks_uri", metadata.JwksURI)
 	case strings.Contains(metadata.Issuer, "{"):
 		return nil, fmt.Errorf("issuer is %s, which stands for many tenants: set Issuer to that of one", quote(metadata.Issuer))
 	default:

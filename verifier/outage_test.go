@@ -80,6 +80,9 @@ func TestBadAnswer(t *testing.T) {
 		{"keys in another case", func(goodSet string) http.Handler {
 			return authtest.Answer(http.StatusOK, "application/json", strings.Replace(goodSet, "keys", "Keys", 1))
 		}},
+		{"keys twice", func(goodSet string) http.Handler {
+			return authtest.Answer(http.StatusOK, "application/json", strings.TrimSuffix(goodSet, "}")+`,"keys":[]}`)
+		}},
 		{"32 MiB", func(goodSet string) http.Handler {
 			return authtest.Answer(http.StatusOK, "application/json", goodSet+strings.Repeat(" ", 32<<20))
 		}},

@@ -15,7 +15,12 @@ import (
 // A response in gRPC, gRPC-Web or Connect is never replaced, because its client
 // would not understand; it gains the header if the denial is its own. It is in one
 // of these protocols if its content type is, or if an RPC handler that connectauth
-// guards serves the request. The header of the request does not matter.
+// guards serves the request, and the content type is none or any application type.
+// The header of the request does not matter.
+//
+// Over HTTP/2, a denial is written when the request has been read to its end, or
+// 256 KiB of it, or for half a second: some clients and proxies drop the response to
+// a request that they are still sending.
 //
 // A path of more than 8 KiB is refused with 414 before anything walks it.
 func (b *Bridge) Handler(next http.Handler) http.Handler {

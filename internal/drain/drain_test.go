@@ -145,7 +145,8 @@ func TestNothingToRead(t *testing.T) {
 		return r
 	}
 	for name, change := range map[string]func(r *http.Request){
-		"HTTP/1.1":           func(r *http.Request) { r.ProtoMajor = 1 },
+		"HTTP/1.1": func(r *http.Request) { r.ProtoMajor = 1 },
+		"HTTP/1.1, a length of zero, the last request": func(r *http.Request) { r.ProtoMajor, r.Close, r.ContentLength = 1, true, 0 },
 		"no body":            func(r *http.Request) { r.Body = nil },
 		"http.NoBody":        func(r *http.Request) { r.Body = http.NoBody },
 		"a length of zero":   func(r *http.Request) { r.ContentLength = 0 },
@@ -276,16 +277,48 @@ func TestBound(t *testing.T) { //nolint:paralleltest // The bound is that of the
 			t.Error("a response lingers beyond the bound")
 		}
 		_ = s.body.Close()
-		s, rest = read(2)
-		if !s.dead || s.reads > 0 || rest.IsOpen() {
-			t.Errorf("RPC-9: beyond the bound, got %+v", s)
+		for range 1001 {
+			s, rest = read(2)
+			if !s.dead || s.reads > 0 || rest.IsOpen() {
+				t.Errorf("RPC-9: beyond the bound, got %+v", s)
+			}
+			_ = s.body.Close()
 		}
-		_ = s.body.Close()
 		waiting.Wait()
 		if s, _ = read(2); s.dead || s.reads != 1 {
 			t.Errorf("later: got %+v", s)
 		}
 		_ = s.body.Close()
+	})
+}
+
+// TestLastRequest: a request over HTTP/1.1 with "Connection: close" is read too,
+// because net/http does not do that (RPC-9).
+func TestLastRequest(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &stage{ResponseRecorder: httptest.NewRecorder()}
+		r := s.request(t.Context(), 60_000, 10*time.Millisecond)
+		r.ProtoMajor, r.ContentLength, r.Close = 1, 60_000, true
+		start := time.Now()
+		rest := drain.Read(s, r, r.Body)
+		if waited := time.Since(start); waited != 10*time.Millisecond || rest.IsOpen() {
+			t.Errorf("RPC-9: waited %v, open %t", waited, rest.IsOpen())
+		}
+	})
+}
+
+// TestNothingIsLeft: what has waited counts no more, whatever it waited for.
+func TestNothingIsLeft(t *testing.T) { //nolint:paralleltest // The bound is that of the process.
+	synctest.Test(t, func(t *testing.T) {
+		for i := range 1001 {
+			s := &stage{ResponseRecorder: httptest.NewRecorder()}
+			r := s.request(t.Context(), 2, never)
+			rest := drain.Read(s, r, r.Body)
+			if rest.Linger(); s.dead || !rest.IsOpen() {
+				t.Fatalf("RPC-9: the stream of request %d was reset", i)
+			}
+		}
 	})
 }
 

@@ -24,9 +24,6 @@ func clean(p string) string {
 		}
 		p = strings.Join(segments, "/")
 	}
-	if p == "" || p[0] != '/' {
-		return p
-	}
 	return path.Clean(p)
 }
 
@@ -42,8 +39,6 @@ func decode(p string) string {
 		if p[i] == '%' && i+2 < len(p) {
 			if _, err := hex.Decode(c[:], []byte(p[i+1:i+3])); err == nil {
 				i += 2
-			} else {
-				c[0] = '%'
 			}
 		}
 		decoded = append(decoded, c[0])
@@ -51,24 +46,32 @@ func decode(p string) string {
 	return string(decoded)
 }
 
-// lenientTail returns the last two segments of a path as clean would return it after
-// decode. It looks at the last bytes of the path alone, and reports false if these
-// do not show the segments.
-func lenientTail(p string) (service, method string, ok bool) {
-	tail := p[max(0, len(p)-maxTail):]
-	whole := len(tail) == len(p)
-	tail = decode(tail)
-	for dots := 0; tail != ""; {
-		slash := len(tail) - 1
-		for slash >= 0 && tail[slash] != '/' && tail[slash] != '\\' {
+// A tail is the end of a path, in which its last two segments are looked for.
+type tail struct {
+	path  string
+	whole bool // it is all of the path
+	plain bool // no segment of the path has parameters
+}
+
+// tailOf returns the last bytes of a path.
+func tailOf(p string) tail {
+	end := p[max(0, len(p)-maxTail):]
+	return tail{path: end, whole: len(end) == len(p), plain: !strings.ContainsAny(p, ";%")}
+}
+
+// last returns the last two segments of a path as clean would return it. It reports
+// false if the tail does not show them.
+func (t tail) last() (service, method string, ok bool) {
+	for rest, dots := t.path, 0; rest != ""; {
+		slash := len(rest) - 1
+		for slash >= 0 && rest[slash] != '/' && rest[slash] != '\\' {
 			slash--
 		}
-		name, _, _ := strings.Cut(tail[slash+1:], ";")
+		name, _, _ := strings.Cut(rest[slash+1:], ";")
 		switch {
-		case slash < 0 && !whole:
-			// The segment is longer. No name is as long as half of the tail, but
-			// this may be a parameter.
-			return "", "", dots == 0 && len(name) > maxTail/2 && !strings.ContainsAny(p, ";%")
+		case slash < 0 && !t.whole:
+			// The segment is longer. No name is as long as half of the tail.
+			return "", "", dots == 0 && len(name) > maxTail/2 && t.plain
 		case name == "" || name == ".":
 		case name == "..":
 			dots++
@@ -79,7 +82,7 @@ func lenientTail(p string) (service, method string, ok bool) {
 		default:
 			return name, method, true
 		}
-		tail = tail[:max(slash, 0)]
+		rest = rest[:max(slash, 0)]
 	}
-	return "", "", whole
+	return "", "", t.whole
 }

@@ -33,7 +33,7 @@ func TestRefuseLongPath(t *testing.T) {
 		if got != tt.want {
 			t.Errorf("%s: got %t", tt.name, got)
 		}
-		if got && (res.Code != http.StatusRequestURITooLong || res.Body.String() != "URI Too Long\n" || res.Header().Get("Www-Authenticate") != "") {
+		if got && (res.Code != http.StatusRequestURITooLong || res.Body.String() != "URI Too Long\n" || res.Header().Get("Content-Type") != "text/plain; charset=utf-8" || res.Header().Get("Www-Authenticate") != "") {
 			t.Errorf("%s: got %d %q %v", tt.name, res.Code, res.Body, res.Header())
 		}
 	}

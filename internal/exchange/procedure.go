@@ -53,11 +53,10 @@ func OnTheWay(adapter drawbridge.Adapter, literal string) []string {
 	ends := start >= 0 && isKnown(adapter, literal[start:])
 	lenient := isReadDifferently(literal)
 	if !ends && lenient {
-		service, method, ok := lenientTail(literal)
-		if !ok {
+		var ok bool
+		if ends, ok = endsLeniently(adapter, literal); !ok {
 			return []string{literal}
 		}
-		ends = rpc.ValidMethod(method) && adapter.KnowsService(service)
 	}
 	if !ends {
 		return nil
@@ -74,6 +73,27 @@ func OnTheWay(adapter drawbridge.Adapter, literal string) []string {
 		return []string{literal}
 	}
 	return found
+}
+
+// endsLeniently reports whether a path ends in a known procedure for a lenient
+// router, or not ok if that takes too long to find out.
+func endsLeniently(adapter drawbridge.Adapter, literal string) (ends, ok bool) {
+	end := tailOf(literal)
+	for range 2 { // as it is, and decoded once more
+		service, method, ok := end.last()
+		if !ok {
+			return false, false
+		}
+		if rpc.ValidMethod(method) && adapter.KnowsService(service) {
+			return true, true
+		}
+		decoded := decode(end.path)
+		if decoded == end.path {
+			return false, true
+		}
+		end.path = decoded
+	}
+	return false, true
 }
 
 // appendKnown adds the known procedures in p, if it ends in one.

@@ -139,6 +139,10 @@ func TestDismiss(t *testing.T) {
 				if got := r.Denial(); got != tt.want {
 					t.Errorf("got %v, want %v", got, tt.want)
 				}
+				later := lacking("later")
+				if r.Deny(later, io.EOF); tt.want == nil && r.Denial() != later {
+					t.Errorf("a later denial: got %v", r.Denial())
+				}
 			})
 		}
 	}

@@ -81,7 +81,11 @@ var arrows = map[string]node{
 		},
 		without: allTrees,
 	},
-	"internal/exchange": {floor: 4, imports: []string{".", "challenge", "internal/drain", "internal/rpc"}, without: allTrees},
+	"internal/exchange": {
+		floor:   4,
+		imports: []string{".", "challenge", "internal/drain", "internal/rpc", "internal/uri"},
+		without: allTrees,
+	},
 	// What watches it.
 	"otel": {floor: 4, imports: []string{".", "challenge", "fault", "token"}, without: allTrees},
 	// What carries it over RPC and HTTP.

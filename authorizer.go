@@ -67,11 +67,7 @@ func (a *Authorizer) Authorize(ctx context.Context, req Request) (context.Contex
 func (a *Authorizer) Check(ctx context.Context, procedure string) error {
 	caller := a.Adapter().Caller(ctx)
 	if caller == nil {
-		denial := challenge.NewDenial(challenge.ReasonInternal, errNoCaller)
-		req := Request{Procedure: procedure}
-		denial.Challenge.Realm = req.realm()
-		a.state.Load().observe(ctx, &req, &record{denial: denial})
-		return denial
+		return a.Adapter().Refuse(ctx, &Request{Procedure: procedure}, challenge.ReasonInternal, errNoCaller)
 	}
 	return caller.Check(ctx, procedure)
 }
@@ -90,9 +86,7 @@ func (a *Authorizer) Check(ctx context.Context, procedure string) error {
 func (a *Authorizer) Deny(ctx context.Context, reason challenge.Reason, cause error, scopes ...string) *challenge.DenialError {
 	caller := a.Adapter().Caller(ctx)
 	if caller == nil {
-		denial := challenge.NewDenial(challenge.ReasonInternal, errors.Join(errNoCaller, cause))
-		a.state.Load().observe(ctx, new(Request), &record{denial: denial})
-		return denial
+		return a.Adapter().Refuse(ctx, new(Request), challenge.ReasonInternal, errors.Join(errNoCaller, cause))
 	}
 	denial := caller.at.build(reason)
 	denial.Cause = cause

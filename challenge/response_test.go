@@ -234,8 +234,8 @@ func TestSetHeader(t *testing.T) {
 	}
 }
 
-// TestWriteAllocations: a response that is kept costs one allocation, for the
-// values of its header.
+// TestWriteAllocations: writing a kept response allocates once: the values of its
+// header.
 func TestWriteAllocations(t *testing.T) {
 	denial := at(challenge.ReasonInsufficientScope, "a").Prebuilt()
 	w := &reusedWriter{header: make(http.Header)}

@@ -142,8 +142,8 @@ func TestBodyIsTheHandlers(t *testing.T) {
 	}
 }
 
-// TestReadWhileDenied: a handler may still read the body in another goroutine when
-// the denial reads it, for the race detector (RPC-9).
+// TestReadWhileDenied reads the body in other goroutines while the denial reads it,
+// under the race detector (RPC-9).
 func TestReadWhileDenied(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, httpbridge.Config{})

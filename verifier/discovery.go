@@ -102,8 +102,8 @@ func isAbsence(err error) bool {
 // parseMetadata returns jwks_uri of a metadata document (RFC 8414 §2) of the
 // issuer. The document is believed only if it names the issuer (RFC 8414 §3.3).
 func (p *provider) parseMetadata(document []byte) (*url.URL, error) {
-	// The decoder of go-jose tells names by their case, unlike encoding/json, with
-	// which "Issuer" would override "issuer".
+	// The decoder of go-jose is case-sensitive. In encoding/json, "Issuer" would
+	// override "issuer".
 	var metadata *oidc.DiscoveryConfiguration
 	if err := json.Unmarshal(document, &metadata); err != nil {
 		return nil, fmt.Errorf("not a metadata document: %s", quote(err.Error()))

@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// The bounds of the JSON of a token, for the header and the claims each. They
-// are counted before anything is decoded: a decoder allocates memory for every
-// value, and a forged token may consist of thousands.
+// The bounds of the header of a token, and of its claims. Both are checked before
+// anything is decoded: a decoder allocates memory for every value, and a forged
+// token may consist of thousands.
 const (
 	maxDepth  = 64
 	maxValues = 1024

@@ -80,8 +80,8 @@ func (r *records) Handle(context.Context, slog.Record) error {
 	return nil
 }
 
-// newWorld starts everything, for a number of workers. It is closed also after an
-// error.
+// newWorld starts everything for a number of workers. The caller closes the world,
+// even if there is an error.
 func newWorld(ctx context.Context, workers int, tamper func(*drawbridge.Config)) (w *world, err error) {
 	w = &world{issuer: authtest.Start(), stranger: authtest.Start(), handlers: &handlers{slots: make([]slot, workers)}, tamper: tamper}
 	w.logger = slog.New(&w.records)

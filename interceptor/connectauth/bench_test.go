@@ -149,9 +149,9 @@ func guardCall(tb testing.TB, contentType, raw string, status int) func() {
 	return call
 }
 
-// TestGuardAllocations: a refusal without credentials costs one allocation where
-// there is no log, for the values of its header; a bad token costs also what the
-// verifier allocates and its cause.
+// TestGuardAllocations: with logging off, a refusal without credentials allocates
+// once, the values of its header. A bad token adds the cause and what the verifier
+// allocates.
 func TestGuardAllocations(t *testing.T) {
 	for _, row := range guardCalls {
 		call := guardCall(t, row.contentType, row.token, row.status)

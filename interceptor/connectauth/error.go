@@ -32,8 +32,8 @@ func NewError(denial *challenge.DenialError) *connect.Error {
 //nolint:gochecknoinits // It connects two packages of which one must not import the other.
 func init() { challenge.RegisterError(NewError) }
 
-// newError returns NewError without metadata, for a denial whose challenge stands
-// in the header.
+// newError is NewError without the metadata. The challenge of the denial is in the
+// header already.
 func newError(denial *challenge.DenialError) *connect.Error {
 	err := connect.NewError(connect.Code(denial.Reason.RPCCode()), denial)
 	for _, detail := range detailsForm.Of(denial) {

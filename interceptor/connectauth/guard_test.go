@@ -40,7 +40,7 @@ var wires = []struct {
 var refusals = []struct {
 	id, service, token string
 	reason             challenge.Reason
-	status             int // of HTTP, for a unary call over Connect
+	status             int // the HTTP status of a unary call over Connect
 	asked, scopes      int
 }{
 	{"SEED-2", rpctest.GuardedService, "", challenge.ReasonNoCredentials, 401, 0, 1},

@@ -61,7 +61,7 @@ func IsNeeded(r *http.Request, body io.Reader) bool {
 type Rest struct {
 	body    io.Reader // nil if it has ended
 	control *http.ResponseController
-	ctx     context.Context //nolint:containedctx // The request's own, for the time that it lingers.
+	ctx     context.Context //nolint:containedctx // The request's own. Rest does not outlive the request.
 	expired bool            // the body cannot be read any more
 }
 

@@ -322,7 +322,8 @@ func TestNothingIsLeft(t *testing.T) { //nolint:paralleltest // The bound is tha
 	})
 }
 
-// TestBody: a body may be read while a handler reads it, for the race detector.
+// TestBody reads a body in two goroutines under the race detector: a handler may
+// still read it when the denial does.
 func TestBody(t *testing.T) {
 	t.Parallel()
 	body := &drain.Body{ReadCloser: io.NopCloser(strings.NewReader(strings.Repeat("x", 10_000)))}

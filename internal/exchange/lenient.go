@@ -1,9 +1,10 @@
 package exchange
 
 import (
-	"encoding/hex"
 	"path"
 	"strings"
+
+	"github.com/drawbridge-rpc/drawbridge/internal/uri"
 )
 
 // isReadDifferently reports whether lenient routers may read another path than p.
@@ -16,34 +17,7 @@ func isReadDifferently(p string) bool {
 // without the parameters of segments (RFC 3986 §3.3), empty segments, dot segments,
 // and slashes at the end.
 func clean(p string) string {
-	p = strings.ReplaceAll(p, `\`, "/")
-	if strings.IndexByte(p, ';') >= 0 {
-		segments := strings.Split(p, "/")
-		for i, segment := range segments {
-			segments[i], _, _ = strings.Cut(segment, ";")
-		}
-		p = strings.Join(segments, "/")
-	}
-	return path.Clean(p)
-}
-
-// decode returns a decoded path as routers read it that decode once more. They
-// leave what is no escape as it is.
-func decode(p string) string {
-	if strings.IndexByte(p, '%') < 0 {
-		return p
-	}
-	decoded := make([]byte, 0, len(p))
-	for i := 0; i < len(p); i++ {
-		c := [1]byte{p[i]}
-		if p[i] == '%' && i+2 < len(p) {
-			if _, err := hex.Decode(c[:], []byte(p[i+1:i+3])); err == nil {
-				i += 2
-			}
-		}
-		decoded = append(decoded, c[0])
-	}
-	return string(decoded)
+	return path.Clean(uri.DropParameters(strings.ReplaceAll(p, `\`, "/")))
 }
 
 // A tail is the end of a path, in which its last two segments are looked for.

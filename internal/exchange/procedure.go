@@ -7,6 +7,7 @@ import (
 
 	"github.com/drawbridge-rpc/drawbridge"
 	"github.com/drawbridge-rpc/drawbridge/internal/rpc"
+	"github.com/drawbridge-rpc/drawbridge/internal/uri"
 )
 
 // These bound the work that a caller can cause by a path. A path that exceeds
@@ -67,7 +68,7 @@ func OnTheWay(adapter drawbridge.Adapter, literal string) []string {
 	found := appendKnown(adapter, nil, literal)
 	if lenient {
 		found = appendKnown(adapter, found, clean(literal))
-		found = appendKnown(adapter, found, clean(decode(literal)))
+		found = appendKnown(adapter, found, clean(uri.Decode(literal)))
 	}
 	if len(found) > maxOnTheWay {
 		return []string{literal}
@@ -87,7 +88,7 @@ func endsLeniently(adapter drawbridge.Adapter, literal string) (ends, ok bool) {
 		if rpc.ValidMethod(method) && adapter.KnowsService(service) {
 			return true, true
 		}
-		decoded := decode(end.path)
+		decoded := uri.Decode(end.path)
 		if decoded == end.path {
 			return false, true
 		}

@@ -99,47 +99,18 @@ func (req *Request) readings() []string {
 		}
 	}
 	if strings.Contains(req.Path, "%") {
-		decoded = append(decoded, unescape(req.Path))
+		decoded = append(decoded, uri.Decode(req.Path))
 	}
 	all := decoded
 	for _, path := range decoded {
 		lenient := strings.ReplaceAll(path, `\`, "/")
-		all = append(all, mergeSlashes(path), mergeSlashes(lenient), mergeSlashes(dropParameters(lenient)))
+		all = append(all, mergeSlashes(path), mergeSlashes(lenient), mergeSlashes(uri.DropParameters(lenient)))
 	}
 	return all
 }
 
 // keepSlashes makes encoded slashes survive the decoding.
 var keepSlashes = strings.NewReplacer("%2F", "%252F", "%2f", "%252f")
-
-// unescape decodes the escapes in a path that are valid, as routers do that
-// decode what is decoded already.
-func unescape(path string) string {
-	var b strings.Builder
-	for i := 0; i < len(path); i++ {
-		if path[i] == '%' && i+2 < len(path) {
-			if c, err := url.PathUnescape(path[i : i+3]); err == nil {
-				b.WriteString(c)
-				i += 2
-				continue
-			}
-		}
-		b.WriteByte(path[i])
-	}
-	return b.String()
-}
-
-// dropParameters removes the parameters of each segment.
-func dropParameters(path string) string {
-	if !strings.Contains(path, ";") {
-		return path
-	}
-	segments := strings.Split(path, "/")
-	for i, segment := range segments {
-		segments[i], _, _ = strings.Cut(segment, ";")
-	}
-	return strings.Join(segments, "/")
-}
 
 func mergeSlashes(path string) string {
 	for strings.Contains(path, "//") {

@@ -160,23 +160,3 @@ func isHostName(s string) bool {
 	}
 	return true
 }
-
-// HasDotSegment reports whether a decoded path holds a "." or ".." segment,
-// between slashes or backslashes. Routers disagree about such a path.
-func HasDotSegment(path string) bool {
-	for i := range len(path) {
-		if path[i] != '.' || i > 0 && !isSeparator(path[i-1]) {
-			continue
-		}
-		end := i + 1
-		if end < len(path) && path[end] == '.' {
-			end++
-		}
-		if end == len(path) || isSeparator(path[end]) {
-			return true
-		}
-	}
-	return false
-}
-
-func isSeparator(c byte) bool { return c == '/' || c == '\\' }

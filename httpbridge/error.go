@@ -19,6 +19,10 @@ import (
 // and grpcauth, or without a further step if the call was made by a client that
 // has their relay and the request came through [Bridge.Handler] or
 // [Bridge.Protect].
+//
+// A denial in err is written as it is. That of a backend which was called with a
+// token of the server's own may say invalid_token, and the caller would discard a
+// good one; a relay passes on only what the caller can mend.
 func (b *Bridge) WriteError(w http.ResponseWriter, r *http.Request, err error) {
 	recorder := exchange.FromContext(r.Context()).Recorder()
 	denial, found := errors.AsType[*challenge.DenialError](err)

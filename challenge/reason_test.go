@@ -55,6 +55,20 @@ func TestReason(t *testing.T) {
 	}
 }
 
+// TestScopesMakeAReason: permission_denied without an error is one that a token can
+// mend, if it asks for scopes (MCP-2, RPC-2).
+func TestScopesMakeAReason(t *testing.T) {
+	t.Parallel()
+	for want, scopes := range map[challenge.Reason][]string{
+		challenge.ReasonInsufficientScope: {"a b", "a"},
+		challenge.ReasonForbidden:         {"a b", ""},
+	} {
+		if got := challenge.FromProto(7, &drawbridgev1.Challenge{Scopes: scopes}).Reason; got != want {
+			t.Errorf("MCP-2: %q: got %v, want %v", scopes, got, want)
+		}
+	}
+}
+
 // TestReasonOnWire: the code determines the reason, together with the error where
 // several reasons have one code.
 func TestReasonOnWire(t *testing.T) {

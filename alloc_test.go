@@ -17,7 +17,9 @@ import (
 // nothing.
 type fixed struct{ info *token.Info }
 
-func (f fixed) VerifyToken(context.Context, string) (*token.Info, error) { return f.info, nil }
+func (f fixed) VerifyToken(context.Context, string, *token.Resource) (*token.Info, error) {
+	return f.info, nil
+}
 
 // quick returns an Authorizer in which nothing costs but itself, under the given
 // base URLs.

@@ -82,7 +82,9 @@ type Resource struct {
 	AuthorizationServers []string
 	// Issuers are the values of a token's iss claim that open the resource, each
 	// compared byte for byte. Empty means AuthorizationServers; set it where a
-	// server is advertised under another name than its tokens carry.
+	// server is advertised under another name than its tokens carry. One with a
+	// placeholder, such as https://login.example.com/{tenant}/v2.0, stands for every
+	// tenant that the verifier accepts.
 	Issuers []string
 	// Aliases are further base URLs, scheme and host without a path, under
 	// which clients dial in. A request that comes in under one gets challenges

@@ -110,7 +110,7 @@ func FuzzAuthorization(f *testing.F) {
 	const writer = "t-writer"
 	tokens := people().tokens
 	a := newAuthorizer(f, func(cfg *drawbridge.Config) {
-		cfg.Verifier = verify(func(_ context.Context, raw string) (*token.Info, error) {
+		cfg.Verifier = verify(func(_ context.Context, raw string, _ *token.Resource) (*token.Info, error) {
 			if raw == "" || len(raw) > token.MaxLength || strings.Contains(raw, " ") {
 				panic("not as promised: " + raw)
 			}

@@ -33,7 +33,7 @@ func shopPolicy(refund string) policy.Policy {
 // access tokens. It maps tokens to scopes.
 type shopTokens map[string][]string
 
-func (s shopTokens) VerifyToken(_ context.Context, raw string) (*token.Info, error) {
+func (s shopTokens) VerifyToken(_ context.Context, raw string, _ *token.Resource) (*token.Info, error) {
 	scopes, ok := s[raw]
 	if !ok {
 		return nil, token.ErrInvalid

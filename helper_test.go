@@ -119,7 +119,7 @@ type known struct {
 
 var errUnknown = fmt.Errorf("%w: unknown", token.ErrInvalid)
 
-func (k *known) VerifyToken(_ context.Context, raw string) (*token.Info, error) {
+func (k *known) VerifyToken(_ context.Context, raw string, _ *token.Resource) (*token.Info, error) {
 	k.asked.Add(1)
 	if info, ok := k.tokens[raw]; ok {
 		return info, nil
@@ -128,10 +128,10 @@ func (k *known) VerifyToken(_ context.Context, raw string) (*token.Info, error) 
 }
 
 // verify is a verifier that is a function.
-type verify func(ctx context.Context, raw string) (*token.Info, error)
+type verify func(ctx context.Context, raw string, resource *token.Resource) (*token.Info, error)
 
-func (f verify) VerifyToken(ctx context.Context, raw string) (*token.Info, error) {
-	return f(ctx, raw)
+func (f verify) VerifyToken(ctx context.Context, raw string, resource *token.Resource) (*token.Info, error) {
+	return f(ctx, raw, resource)
 }
 
 // people knows the tokens of a reader, a writer and an admin of base.

@@ -22,7 +22,7 @@ import (
 // flaky is a verifier that knows people, and fails in several ways.
 type flaky struct{ *known }
 
-func (f flaky) VerifyToken(ctx context.Context, raw string) (*token.Info, error) {
+func (f flaky) VerifyToken(ctx context.Context, raw string, resource *token.Resource) (*token.Info, error) {
 	switch {
 	case strings.HasPrefix(raw, "t-down"):
 		return nil, fmt.Errorf("%w: 503 from the issuer", token.ErrUnavailable)
@@ -37,7 +37,7 @@ func (f flaky) VerifyToken(ctx context.Context, raw string) (*token.Info, error)
 	case strings.HasPrefix(raw, "t-nil"):
 		return nil, nil //nolint:nilnil // A verifier with a bug.
 	default:
-		return f.known.VerifyToken(ctx, raw)
+		return f.known.VerifyToken(ctx, raw, resource)
 	}
 }
 

@@ -54,6 +54,33 @@ func checkServed(directory *resource.Directory, table *policy.Table, faults *fau
 	}
 }
 
+// verifiable returns a resource as a verifier knows it.
+func verifiable(at *resource.Address) *token.Resource {
+	return &token.Resource{Identifier: at.Identifier, Issuers: at.Resource.Issuers()}
+}
+
+// checkVerifier adds a fault for each resource whose tokens the verifier cannot
+// verify, as far as it says.
+func checkVerifier(directory *resource.Directory, verifier token.Verifier, faults *fault.List) {
+	if acceptor, ok := verifier.(token.IssuerAcceptor); ok {
+		checkAccepted(directory, acceptor, faults)
+	}
+	checker, ok := verifier.(token.ResourceChecker)
+	if !ok {
+		return
+	}
+	seen := make(map[*resource.Resource]bool)
+	for _, address := range directory.Addresses() {
+		if seen[address.Resource] {
+			continue // under an alias
+		}
+		seen[address.Resource] = true
+		if err := checker.CheckResource(verifiable(address)); err != nil {
+			faults.Add(address.Resource.Place(), address.Identifier, "is a resource whose tokens the Verifier cannot verify: "+err.Error(), "")
+		}
+	}
+}
+
 // checkAccepted adds a fault for each issuer of a resource whose tokens the
 // verifier would refuse.
 func checkAccepted(directory *resource.Directory, verifier token.IssuerAcceptor, faults *fault.List) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -175,6 +176,70 @@ func TestAccepted(t *testing.T) {
 				t.Errorf("got %v, want %q", faults, tt.want)
 			}
 		})
+	}
+}
+
+// asking is a verifier that records the resources it was asked for, and cannot
+// verify the tokens of one.
+type asking struct {
+	*known
+
+	refuses string
+	asked   []token.Resource
+}
+
+func (v *asking) VerifyToken(ctx context.Context, raw string, resource *token.Resource) (*token.Info, error) {
+	v.asked = append(v.asked, *resource)
+	return v.known.VerifyToken(ctx, raw, resource)
+}
+
+func (v *asking) CheckResource(resource *token.Resource) error {
+	v.asked = append(v.asked, *resource)
+	if resource.Identifier == v.refuses {
+		return errors.New("two servers could be asked")
+	}
+	return nil
+}
+
+// TestVerifiedResource: a verifier is told which resource a token was presented
+// to, under the name by which the client knows it, and may refuse one at
+// construction.
+func TestVerifiedResource(t *testing.T) {
+	t.Parallel()
+	const alias, second = "https://alias.example.com", "https://second.example.com"
+	cfg := config()
+	cfg.Resources = []drawbridge.Resource{
+		{Identifier: base, AuthorizationServers: []string{issuer}, Aliases: []string{alias}},
+		{Identifier: base + "/mcp", AuthorizationServers: []string{issuer}, Issuers: []string{issuer, second}},
+	}
+	verifier := &asking{known: people()}
+	cfg.Verifier = verifier
+	a, err := drawbridge.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []token.Resource{{Identifier: base, Issuers: []string{issuer}}, {Identifier: base + "/mcp", Issuers: []string{issuer, second}}}; !reflect.DeepEqual(verifier.asked, want) {
+		t.Errorf("checked %+v, want %+v", verifier.asked, want)
+	}
+	for _, tt := range []struct {
+		call sent
+		want token.Resource
+	}{
+		{sent{Procedure: guarded}, token.Resource{Identifier: base, Issuers: []string{issuer}}},
+		{sent{Procedure: guarded, Host: "alias.example.com"}, token.Resource{Identifier: alias, Issuers: []string{issuer}}},
+		{sent{Procedure: guarded, Path: "/mcp/x"}, token.Resource{Identifier: base + "/mcp", Issuers: []string{issuer, second}}},
+	} {
+		verifier.asked = nil
+		tt.call.Authorization = bearer("t-writer")
+		_, _ = authorize(t.Context(), a, tt.call)
+		if !reflect.DeepEqual(verifier.asked, []token.Resource{tt.want}) {
+			t.Errorf("%+v: asked %+v, want %+v", tt.call, verifier.asked, tt.want)
+		}
+	}
+	verifier.refuses = base + "/mcp"
+	faults := faultsOf(t, cfg)
+	if len(faults) != 1 || !strings.HasSuffix(faults[0].Place, "Resources[1]") || faults[0].Value != base+"/mcp" || !strings.Contains(faults[0].Reason, "two servers could be asked") {
+		t.Errorf("got %v", faults)
 	}
 }
 

@@ -17,7 +17,9 @@ import (
 // noVerifier is never called.
 type noVerifier struct{}
 
-func (noVerifier) VerifyToken(context.Context, string) (*token.Info, error) { panic("called") }
+func (noVerifier) VerifyToken(context.Context, string, *token.Resource) (*token.Info, error) {
+	panic("called")
+}
 
 // TestShortfall: the denial for each reason of a policy.ShortfallError. It looks
 // inside because no policy has the later reasons yet.

@@ -32,6 +32,8 @@ type state struct {
 	// the clock whenever it returns an Info.
 	checksExpiry bool
 
+	resources []*token.Resource // for the verifier, by the index of the address
+
 	rules  map[*policy.Requirement]*rule
 	noRule *rule // of everything that no rule covers
 }
@@ -48,7 +50,8 @@ type checkpoint struct {
 	state       *state
 	requirement *policy.Requirement // nil if nothing is allowed
 	address     *resource.Address
-	isServed    bool // whether the resource serves the service of the requirement
+	resource    *token.Resource // that of address, for the verifier
+	isServed    bool            // whether the resource serves the service of the requirement
 	denials     [challenge.Reasons]atomic.Pointer[challenge.DenialError]
 }
 
@@ -69,8 +72,8 @@ func newState(owner *Authorizer, cfg *Config) (*state, error) {
 	if isValid && err == nil {
 		checkServed(directory, table, &faults)
 	}
-	if acceptor, ok := cfg.Verifier.(token.IssuerAcceptor); ok && isValid && !isNil(cfg.Verifier) {
-		checkAccepted(directory, acceptor, &faults)
+	if isValid && !isNil(cfg.Verifier) {
+		checkVerifier(directory, cfg.Verifier, &faults)
 	}
 	if err := faults.Err(); err != nil {
 		return nil, err
@@ -87,6 +90,9 @@ func newState(owner *Authorizer, cfg *Config) (*state, error) {
 		checksExpiry: expiry.Checked(cfg.Verifier),
 		rules:        make(map[*policy.Requirement]*rule),
 	}
+	for _, address := range directory.Addresses() {
+		s.resources = append(s.resources, verifiable(address))
+	}
 	s.noRule = s.newRule(nil)
 	for requirement := range table.Requirements() {
 		s.rules[requirement] = s.newRule(requirement)
@@ -99,7 +105,7 @@ func (s *state) newRule(requirement *policy.Requirement) *rule {
 	r := &rule{requirement: requirement, checkpoints: make([]checkpoint, len(addresses))}
 	for i, address := range addresses {
 		c := &r.checkpoints[i]
-		c.state, c.requirement, c.address = s, requirement, address
+		c.state, c.requirement, c.address, c.resource = s, requirement, address, s.resources[address.Index]
 		services := address.Resource.Services()
 		c.isServed = requirement == nil || len(services) == 0 || slices.Contains(services, requirement.Service())
 	}

@@ -11,13 +11,13 @@ import (
 
 // verify calls the verifier. Neither a panic nor a missing answer lets a caller
 // in.
-func (s *state) verify(ctx context.Context, raw string) (info *token.Info, reason challenge.Reason, err error) {
+func (s *state) verify(ctx context.Context, raw string, at *token.Resource) (info *token.Info, reason challenge.Reason, err error) {
 	defer func() {
 		if value := recover(); value != nil {
 			info, reason, err = nil, challenge.ReasonInternal, panicked.New("the verifier", value)
 		}
 	}()
-	info, err = s.verifier.VerifyToken(ctx, raw)
+	info, err = s.verifier.VerifyToken(ctx, raw, at)
 	switch {
 	case err != nil:
 		reason = reasonOfFailure(err)

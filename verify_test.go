@@ -40,7 +40,7 @@ func TestVerifierFailure(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			a := newAuthorizer(t, func(cfg *drawbridge.Config) {
-				cfg.Verifier = verify(func(context.Context, string) (*token.Info, error) { return tt.info, tt.err })
+				cfg.Verifier = verify(func(context.Context, string, *token.Resource) (*token.Info, error) { return tt.info, tt.err })
 			})
 			ctx, err := authorize(t.Context(), a, sent{Procedure: guarded, Authorization: bearer("x")})
 			denial := denialOf(t, err, tt.want)
@@ -71,11 +71,11 @@ func TestVerifierPanic(t *testing.T) {
 			good := people()
 			a := newAuthorizer(t, func(cfg *drawbridge.Config) {
 				cfg.Logger = slog.New(&log)
-				cfg.Verifier = verify(func(ctx context.Context, raw string) (*token.Info, error) {
+				cfg.Verifier = verify(func(ctx context.Context, raw string, resource *token.Resource) (*token.Info, error) {
 					if raw == "t-panic" {
 						panic(value)
 					}
-					return good.VerifyToken(ctx, raw)
+					return good.VerifyToken(ctx, raw, resource)
 				})
 			})
 			_, err := authorize(t.Context(), a, sent{Procedure: guarded, Authorization: bearer("t-panic")})
@@ -141,11 +141,11 @@ func TestVerifierErrorPanics(t *testing.T) {
 			var log journal
 			a := newAuthorizer(t, func(cfg *drawbridge.Config) {
 				cfg.Logger = slog.New(&log)
-				cfg.Verifier = verify(func(ctx context.Context, raw string) (*token.Info, error) {
+				cfg.Verifier = verify(func(ctx context.Context, raw string, resource *token.Resource) (*token.Info, error) {
 					if raw == "t-brittle" {
 						return good.tokens["t-admin"], failure
 					}
-					return good.VerifyToken(ctx, raw)
+					return good.VerifyToken(ctx, raw, resource)
 				})
 			})
 			ctx, err := authorize(t.Context(), a, sent{Procedure: guarded, Authorization: bearer("t-brittle")})
@@ -188,7 +188,7 @@ func TestVerifierErrorPanicsInLog(t *testing.T) {
 			var log journal
 			a := newAuthorizer(t, func(cfg *drawbridge.Config) {
 				cfg.Logger = slog.New(&log)
-				cfg.Verifier = verify(func(context.Context, string) (*token.Info, error) { return nil, failure })
+				cfg.Verifier = verify(func(context.Context, string, *token.Resource) (*token.Info, error) { return nil, failure })
 			})
 			_, err := authorize(t.Context(), a, sent{Procedure: guarded, Authorization: bearer("any")})
 			denialOf(t, err, challenge.ReasonUnavailable)
@@ -214,7 +214,7 @@ func TestVerifierContext(t *testing.T) {
 	t.Parallel()
 	tokens := people().tokens
 	a := newAuthorizer(t, func(cfg *drawbridge.Config) {
-		cfg.Verifier = verify(func(ctx context.Context, raw string) (*token.Info, error) {
+		cfg.Verifier = verify(func(ctx context.Context, raw string, resource *token.Resource) (*token.Info, error) {
 			if ctx.Value(callerKey{}) != "here" {
 				t.Error("another context")
 			}

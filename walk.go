@@ -2,7 +2,6 @@ package drawbridge
 
 import (
 	"context"
-	"crypto/tls"
 	"time"
 
 	"github.com/drawbridge-rpc/drawbridge/challenge"
@@ -102,7 +101,7 @@ func (w *walk) verify(ctx context.Context, req *Request) *challenge.DenialError 
 	if len(w.raw) > token.MaxLength {
 		return w.at.denial(req, challenge.ReasonInvalidToken, errTooLong)
 	}
-	info, reason, err := w.state.verify(ctx, w.raw)
+	info, reason, err := w.state.verify(ctx, w.raw, w.at.resource)
 	if err != nil {
 		return w.at.denial(req, reason, err)
 	}
@@ -150,8 +149,10 @@ func (w *walk) checkBindings(ctx context.Context, req *Request) *challenge.Denia
 // because there is a token.
 func (w *walk) tokenRequest(ctx context.Context, req *Request) token.Request {
 	transport := req.Transport
-	var state *tls.ConnectionState
-	_, state = transport.Connection(ctx)
+	peer, state := transport.Connection(ctx)
+	if req.RemoteAddr != "" {
+		peer = req.RemoteAddr
+	}
 	method := req.Method
 	if method == "" {
 		method = "POST"
@@ -161,6 +162,7 @@ func (w *walk) tokenRequest(ctx context.Context, req *Request) token.Request {
 		URL:    w.at.address.Base + req.escapedPath(),
 		Raw:    w.raw,
 		Values: func(name string) []string { return transport.Values(ctx, name) },
+		Peer:   peer,
 		TLS:    state,
 	}
 }

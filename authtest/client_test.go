@@ -67,7 +67,7 @@ func TestClientCredentials(t *testing.T) {
 		if got.Type() != "Bearer" || got.Extra("expires_in") != 300.0 || got.Extra("scope") != "read" {
 			t.Errorf("got %+v", got)
 		}
-		info, err := jwt.VerifyToken(t.Context(), got.AccessToken)
+		info, err := jwt.VerifyToken(t.Context(), got.AccessToken, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -40,7 +40,7 @@ func Example() {
 	idToken.Header = map[string]any{"typ": "JWT"}
 
 	for _, minted := range []authtest.Token{good, expired, forged, idToken} {
-		_, err := jwt.VerifyToken(context.Background(), issuer.Mint(minted))
+		_, err := jwt.VerifyToken(context.Background(), issuer.Mint(minted), nil)
 		fmt.Println("refused:", errors.Is(err, token.ErrInvalid))
 	}
 	// Output:
@@ -61,11 +61,11 @@ func ExampleIssuer_Down() {
 	}
 	raw := issuer.Mint(authtest.Token{Audience: []string{"https://api.example.com"}})
 
-	_, err = jwt.VerifyToken(context.Background(), raw)
+	_, err = jwt.VerifyToken(context.Background(), raw, nil)
 	fmt.Println("before:", err)
 
 	issuer.Down()
-	_, err = jwt.VerifyToken(context.Background(), raw)
+	_, err = jwt.VerifyToken(context.Background(), raw, nil)
 	fmt.Println("known token, issuer down:", err)
 	fmt.Println("key-set requests:", issuer.KeySetRequests())
 	// Output:
@@ -116,7 +116,7 @@ func ExampleIssuer_AddClient() {
 		fmt.Println(err)
 		return
 	}
-	info, err := jwt.VerifyToken(context.Background(), received.AccessToken)
+	info, err := jwt.VerifyToken(context.Background(), received.AccessToken, nil)
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -86,7 +86,7 @@ func newJWT(b *testing.B, issuer *authtest.Issuer) verify {
 		b.Fatal(err)
 	}
 	return func(ctx context.Context, raw string) error {
-		_, err := v.VerifyToken(ctx, raw)
+		_, err := v.VerifyToken(ctx, raw, nil)
 		return err
 	}
 }

@@ -32,7 +32,7 @@ func (w *reusedWriter) WriteString(data string) (int, error) { return len(data),
 // knownTokens verifies a token by looking it up.
 type knownTokens map[string]*token.Info
 
-func (v knownTokens) VerifyToken(_ context.Context, raw string) (*token.Info, error) {
+func (v knownTokens) VerifyToken(_ context.Context, raw string, _ *token.Resource) (*token.Info, error) {
 	if info, ok := v[raw]; ok {
 		return info, nil
 	}

@@ -45,7 +45,7 @@ const (
 // fakeVerifier verifies tokens by their name.
 type fakeVerifier struct{ asked atomic.Int64 }
 
-func (v *fakeVerifier) VerifyToken(_ context.Context, raw string) (*token.Info, error) {
+func (v *fakeVerifier) VerifyToken(_ context.Context, raw string, _ *token.Resource) (*token.Info, error) {
 	v.asked.Add(1)
 	info := &token.Info{Issuer: login, Subject: "ada", Audience: []string{resource, mcpResource}, Scopes: []string{rpctest.ScopeWrite}}
 	switch raw {

@@ -516,6 +516,6 @@ func TestForgedContext(t *testing.T) {
 
 type anyone struct{}
 
-func (anyone) VerifyToken(context.Context, string) (*token.Info, error) {
+func (anyone) VerifyToken(context.Context, string, *token.Resource) (*token.Info, error) {
 	return &token.Info{Issuer: login, Subject: "anyone", Audience: []string{resource, mcpResource}, Scopes: []string{rpctest.ScopeAdmin}}, nil
 }

@@ -75,7 +75,7 @@ func TestVerifierStats(t *testing.T) {
 	})
 	raw := issuer.Mint(authtest.Token{Audience: []string{"https://api.example.com"}})
 	for _, raw := range []string{raw, raw, authtest.Tamper(raw)} {
-		_, _ = jwt.VerifyToken(t.Context(), raw)
+		_, _ = jwt.VerifyToken(t.Context(), raw, nil)
 	}
 	got := s.metrics(t)
 	for name, want := range map[string]string{

@@ -30,7 +30,7 @@ func ExampleNewContext() {
 // apiKey is a Verifier that knows a single token.
 type apiKey struct{ key string }
 
-func (v apiKey) VerifyToken(_ context.Context, raw string) (*token.Info, error) {
+func (v apiKey) VerifyToken(_ context.Context, raw string, _ *token.Resource) (*token.Info, error) {
 	if subtle.ConstantTimeCompare([]byte(raw), []byte(v.key)) == 0 {
 		return nil, fmt.Errorf("%w: not the key", token.ErrInvalid)
 	}
@@ -57,7 +57,7 @@ func ExampleIssuerAcceptor() {
 func ExampleVerifier() {
 	var verifier token.Verifier = apiKey{"k-1"}
 	for _, raw := range []string{"k-1", "k-2"} {
-		info, err := verifier.VerifyToken(context.Background(), raw)
+		info, err := verifier.VerifyToken(context.Background(), raw, nil)
 		fmt.Println(info != nil, err)
 	}
 	// Output:

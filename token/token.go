@@ -29,6 +29,12 @@ const MaxLength = 16 << 10
 // time. The Authorizer then checks the rest: issuer and audience against the
 // resource, the binding against the request, the scopes against the policy.
 //
+// The resource is the one that the token was presented to. It is a hint for a
+// Verifier that asks one of several authorization servers about tokens that do
+// not name theirs; others ignore it. A nil resource is any. It is shared, and must
+// not be changed. A Verifier that wraps another one passes it on, and does not
+// return to one resource what it was told for another.
+//
 // An error unwraps to one of two sentinels. With [ErrInvalid], the caller gets
 // "unauthenticated" (401) and a challenge. With [ErrUnavailable], the caller gets
 // "unavailable" (503). An error that unwraps to neither counts as ErrUnavailable,
@@ -41,7 +47,16 @@ const MaxLength = 16 << 10
 //
 // A Verifier should also be an [IssuerAcceptor].
 type Verifier interface {
-	VerifyToken(ctx context.Context, raw string) (*Info, error)
+	VerifyToken(ctx context.Context, raw string, resource *Resource) (*Info, error)
+}
+
+// A Resource is a protected resource (RFC 9728), as far as a [Verifier] needs to
+// know it.
+type Resource struct {
+	// Identifier is the resource identifier (RFC 9728 §1.2).
+	Identifier string
+	// Issuers are the issuers whose tokens open the resource, or patterns of them.
+	Issuers []string
 }
 
 // An IssuerAcceptor is a [Verifier] that states which issuers it accepts tokens
@@ -56,6 +71,19 @@ type IssuerAcceptor interface {
 	// slash makes a difference. It is called concurrently, and does not wait for
 	// the network.
 	AcceptsIssuer(issuer string) bool
+}
+
+// A ResourceChecker is a [Verifier] that states whether it can verify the tokens
+// for a resource. It is optional. With it, a configuration that could not work is a
+// fault at construction.
+//
+// A Verifier that wraps another one implements it by calling the wrapped one.
+type ResourceChecker interface {
+	// CheckResource returns nil, or an error that says why tokens for the resource
+	// cannot be verified, and what to do about it. Issuers that are not accepted are
+	// not among the reasons, see [IssuerAcceptor]. It is called concurrently, and
+	// does not wait for the network.
+	CheckResource(resource *Resource) error
 }
 
 // The sentinels that the errors of a [Verifier] unwrap to.
@@ -81,6 +109,14 @@ type Info struct {
 	// v2), cid (Okta) and appid (Entra v1) that the token has. It is unique only
 	// together with Issuer, and empty if the token has none of them.
 	ClientID string
+	// SessionID is the sid claim (OpenID Connect Front-Channel Logout §3): the
+	// session of the user at the issuer, empty if the token does not say.
+	SessionID string
+	// Party is whom the token speaks for: a user, or the client itself.
+	Party Party
+	// Actor acts for the subject (RFC 8693 §4.1). It is nil if the subject acts for
+	// itself.
+	Actor *Actor
 	// Audience is the aud claim: the resources that the token was issued for.
 	Audience []string
 	// Scopes are the granted scopes.
@@ -89,6 +125,15 @@ type Info struct {
 	// plus the leeway of the verifier. A stream that was opened with the token
 	// ends then. Zero means that the token does not expire.
 	Expiry time.Time
+	// IssuedAt is the iat claim: the time at which the token was issued. It is zero
+	// if the token does not say.
+	IssuedAt time.Time
+	// AuthTime is the auth_time claim (RFC 9470 §6.1): the time at which the user
+	// authenticated. It is zero if the token does not say.
+	AuthTime time.Time
+	// ACR is the acr claim (RFC 9470 §6.1): the class of the user's authentication,
+	// empty if the token does not say.
+	ACR string
 	// Confirmation is the cnf claim (RFC 7800 §3.1): the key that the client
 	// must prove possession of, by the name of the method, such as "jkt"
 	// (RFC 9449 §6.1) or "x5t#S256" (RFC 8705 §3.1). Nil means a bearer token.
@@ -102,6 +147,44 @@ type Info struct {
 	Claims map[string]any
 }
 
+// A Party is whom a token speaks for. The zero value is [PartyUnknown].
+type Party uint8
+
+// The parties.
+const (
+	// PartyUnknown means that it cannot be told whether the token speaks for a user.
+	PartyUnknown Party = iota
+	// PartyUser means that the token speaks for a user.
+	PartyUser
+	// PartyClient means that a client got the token for itself, as with the grant
+	// client_credentials (RFC 6749 §4.4).
+	PartyClient
+)
+
+// String returns "unknown", "user" or "client".
+func (p Party) String() string {
+	switch p {
+	case PartyUser:
+		return "user"
+	case PartyClient:
+		return "client"
+	case PartyUnknown:
+	}
+	return "unknown"
+}
+
+// An Actor is a party that acts for the subject of a token (the act claim of
+// RFC 8693 §4.1). Fields that the claim does not have are empty.
+type Actor struct {
+	// Issuer, Subject and ClientID identify the actor. Subject and ClientID are
+	// unique only together with Issuer; if that is empty, it is the issuer of the
+	// token.
+	Issuer, Subject, ClientID string
+	// Actor acted before this one. It is informative: RFC 8693 §4.1 lets decisions
+	// depend on the current actor alone.
+	Actor *Actor
+}
+
 // Clone returns a deep copy of i, nil for a nil i. In Claims and Confirmation it
 // copies the types that encoding/json produces, maps and slices of any, at every
 // depth, and slices of strings; values of other types are shared.
@@ -110,10 +193,20 @@ func (i *Info) Clone() *Info {
 		return nil
 	}
 	clone := *i
+	clone.Actor = i.Actor.clone()
 	clone.Audience = slices.Clone(i.Audience)
 	clone.Scopes = slices.Clone(i.Scopes)
 	clone.Confirmation = cloneMap(i.Confirmation)
 	clone.Claims = cloneMap(i.Claims)
+	return &clone
+}
+
+func (a *Actor) clone() *Actor {
+	if a == nil {
+		return nil
+	}
+	clone := *a
+	clone.Actor = a.Actor.clone()
 	return &clone
 }
 
@@ -175,6 +268,9 @@ type Request struct {
 	// Values returns every value of a header field. The name is in the canonical
 	// form of net/http. The result is shared and must not be changed.
 	Values func(name string) []string
+	// Peer is the address and port of the other end of the connection, empty if it is
+	// not known.
+	Peer string
 	// TLS is the state of the connection. It is nil if the connection is not
 	// encrypted, or if the transport does not expose it.
 	TLS *tls.ConnectionState

@@ -25,9 +25,21 @@ func full() *token.Info {
 	return &token.Info{
 		Issuer: "https://login.example.com", Subject: "ada", ClientID: "editor",
 		Audience: []string{"https://api.example.com", "other"}, Scopes: []string{"a", "b"},
+		SessionID: "s-1", Party: token.PartyUser, ACR: "gold",
+		Actor:    &token.Actor{Subject: "agent", Actor: &token.Actor{Subject: "tool"}},
+		IssuedAt: time.Date(2026, 1, 2, 3, 0, 0, 0, time.UTC), AuthTime: time.Date(2026, 1, 2, 2, 0, 0, 0, time.UTC),
 		Expiry:       time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
 		Confirmation: decode(`{"jkt": "thumb", "x5t#S256": "print", "jwk": {"kty": "EC"}}`),
 		Claims:       decode(`{"org": {"id": 7, "roles": ["x", {"deep": ["y"]}]}, "amr": ["pwd", "otp"], "name": "Ada", "on": true, "none": null}`),
+	}
+}
+
+func TestParty(t *testing.T) {
+	t.Parallel()
+	for party, want := range map[token.Party]string{0: "unknown", token.PartyUser: "user", token.PartyClient: "client", 9: "unknown"} {
+		if got := party.String(); got != want {
+			t.Errorf("%d: got %q, want %q", party, got, want)
+		}
 	}
 }
 
@@ -50,6 +62,9 @@ func TestCloneIsDeep(t *testing.T) {
 		{"a map in a slice in a map", func(i *token.Info) {
 			i.Claims["org"].(map[string]any)["roles"].([]any)[1].(map[string]any)["deep"].([]any)[0] = "z"
 		}},
+		{"an actor", func(i *token.Info) { i.Actor.Subject = "eve" }},
+		{"an actor before that", func(i *token.Info) { i.Actor.Actor.Subject = "eve" }},
+		{"an actor less", func(i *token.Info) { i.Actor.Actor = nil }},
 		{"a confirmation method less", func(i *token.Info) { delete(i.Confirmation, "jkt") }},
 		{"a confirmation method", func(i *token.Info) { i.Confirmation["jkt"] = "another" }},
 		{"a member of a confirmation method", func(i *token.Info) { i.Confirmation["jwk"].(map[string]any)["kty"] = "oct" }},

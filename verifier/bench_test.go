@@ -40,12 +40,12 @@ func benchmarkVerify(b *testing.B, config verifier.JWTConfig, algorithm string) 
 	}
 	raw := benchmarkToken(b, issuer, time.Hour)
 	ctx := b.Context()
-	if _, err := v.VerifyToken(ctx, raw); err != nil {
+	if _, err := v.VerifyToken(ctx, raw, nil); err != nil {
 		b.Fatal(err)
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := v.VerifyToken(ctx, raw); err != nil {
+		if _, err := v.VerifyToken(ctx, raw, nil); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -156,7 +156,7 @@ func BenchmarkRefuse(b *testing.B) {
 			ctx := b.Context()
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := f.verifier.VerifyToken(ctx, row.raw); err == nil {
+				if _, err := f.verifier.VerifyToken(ctx, row.raw, nil); err == nil {
 					b.Fatal("accepted")
 				}
 			}

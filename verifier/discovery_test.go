@@ -88,7 +88,7 @@ func (s *site) fetch(t *testing.T) ([]string, error) {
 	t.Helper()
 	s.Advance(interval * 3) // so that the caller waits
 	raw := s.signer.Mint(authtest.Token{Audience: []string{api}, IssuedAt: s.Now(), Claims: map[string]any{"iss": s.issuer}})
-	_, err := s.verifier.VerifyToken(t.Context(), raw)
+	_, err := s.verifier.VerifyToken(t.Context(), raw, nil)
 	s.verifier.AwaitFetch()
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -28,14 +28,14 @@ func Example() {
 		Audience: []string{"https://api.example.com"},
 		Scope:    "inventory:read inventory:write",
 	})
-	info, err := jwt.VerifyToken(context.Background(), raw)
+	info, err := jwt.VerifyToken(context.Background(), raw, nil)
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	fmt.Println(info.Subject, info.Audience, info.Scopes)
 
-	_, err = jwt.VerifyToken(context.Background(), authtest.Tamper(raw))
+	_, err = jwt.VerifyToken(context.Background(), authtest.Tamper(raw), nil)
 	fmt.Println(errors.Is(err, token.ErrInvalid))
 	// Output:
 	// alice [https://api.example.com] [inventory:read inventory:write]
@@ -96,9 +96,9 @@ func ExampleJWT_Stats() {
 	}
 	raw := issuer.Mint(authtest.Token{Audience: []string{"https://api.example.com"}})
 	for range 3 {
-		_, _ = jwt.VerifyToken(context.Background(), raw)
+		_, _ = jwt.VerifyToken(context.Background(), raw, nil)
 	}
-	_, _ = jwt.VerifyToken(context.Background(), authtest.Tamper(raw))
+	_, _ = jwt.VerifyToken(context.Background(), authtest.Tamper(raw), nil)
 
 	stats := jwt.Stats()
 	fmt.Println(stats.Valid, "valid,", stats.Invalid, "invalid")

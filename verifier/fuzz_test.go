@@ -38,7 +38,7 @@ func FuzzVerifyToken(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, raw string) {
-		info, err := fix.verifier.VerifyToken(t.Context(), raw)
+		info, err := fix.verifier.VerifyToken(t.Context(), raw, nil)
 		checkResult(t, raw, info, err)
 		if err == nil {
 			t.Errorf("accepted: %+v", info)
@@ -79,7 +79,7 @@ func FuzzClaims(f *testing.F) {
 		}
 		claims = strings.ReplaceAll(claims, "ISS", fix.issuer.URL)
 		raw := fix.issuer.Sign(header, claims)
-		info, err := fix.verifier.VerifyToken(t.Context(), raw)
+		info, err := fix.verifier.VerifyToken(t.Context(), raw, nil)
 		checkResult(t, raw, info, err)
 		if err == nil {
 			checkClaims(t, fix, claims, typed, info)

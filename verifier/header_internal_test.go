@@ -37,7 +37,7 @@ func TestHeaderMemo(t *testing.T) {
 	}
 	verify := func(raw string, want bool) {
 		t.Helper()
-		if _, err := v.VerifyToken(t.Context(), raw); (err == nil) != want {
+		if _, err := v.VerifyToken(t.Context(), raw, nil); (err == nil) != want {
 			t.Errorf("got %v, accepted should be %v", err, want)
 		}
 	}
@@ -74,7 +74,7 @@ func TestHeaderMemoAtTheSameTime(t *testing.T) {
 		go func() {
 			for n := range 20 {
 				minted := authtest.Token{Audience: []string{fmt.Sprint(i, n)}, Lifetime: time.Hour}
-				info, err := v.VerifyToken(t.Context(), server.Mint(minted))
+				info, err := v.VerifyToken(t.Context(), server.Mint(minted), nil)
 				if err == nil && info.Audience[0] != minted.Audience[0] {
 					err = fmt.Errorf("got audience %v, want %v", info.Audience, minted.Audience)
 				}

@@ -92,7 +92,7 @@ func with(m map[string]any, name string, value any) map[string]any {
 
 func (f *fixture) verify(t testing.TB, raw string) (*token.Info, error) {
 	t.Helper()
-	info, err := f.verifier.VerifyToken(t.Context(), raw)
+	info, err := f.verifier.VerifyToken(t.Context(), raw, nil)
 	checkResult(t, raw, info, err)
 	return info, err
 }

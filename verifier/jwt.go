@@ -95,7 +95,7 @@ func newJWT(config JWTConfig, now func() time.Time) (*JWT, error) {
 // VerifyToken waits for the network only if it has no keys, if its keys are old
 // after a long idle period, or if the token names an unknown key. A wait ends
 // with ctx, and concurrent callers share one fetch.
-func (v *JWT) VerifyToken(ctx context.Context, raw string) (*token.Info, error) {
+func (v *JWT) VerifyToken(ctx context.Context, raw string, resource *token.Resource) (*token.Info, error) {
 	return v.front.verify(ctx, raw)
 }
 

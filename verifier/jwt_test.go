@@ -372,14 +372,14 @@ func TestCancelledBefore(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	f.issuer.Down()
-	if _, err := f.verifier.VerifyToken(ctx, raw); !errors.Is(err, token.ErrUnavailable) {
+	if _, err := f.verifier.VerifyToken(ctx, raw, nil); !errors.Is(err, token.ErrUnavailable) {
 		t.Errorf("unknown token: got %v", err)
 	}
 	f.issuer.Up()
 	f.verifier.AwaitFetch()
 	f.Advance(time.Second)
 	f.accepts(t, raw)
-	if _, err := f.verifier.VerifyToken(ctx, raw); err != nil {
+	if _, err := f.verifier.VerifyToken(ctx, raw, nil); err != nil {
 		t.Errorf("known token: got %v", err)
 	}
 }

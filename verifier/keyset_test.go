@@ -46,13 +46,13 @@ func TestCancelledCaller(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		first := make(chan error)
 		go func() {
-			_, err := f.verifier.VerifyToken(ctx, raw)
+			_, err := f.verifier.VerifyToken(ctx, raw, nil)
 			first <- err
 		}()
 		<-arrived // so the fetch is the one of the first caller
 		second := make(chan error)
 		go func() {
-			_, err := f.verifier.VerifyToken(t.Context(), raw)
+			_, err := f.verifier.VerifyToken(t.Context(), raw, nil)
 			second <- err
 		}()
 		cancel()
@@ -283,7 +283,7 @@ func (f *fixture) holdOldKeySet() (arrived <-chan struct{}, release func()) {
 func (f *fixture) goVerify(ctx context.Context, raw string) <-chan error {
 	result := make(chan error, 1)
 	go func() {
-		_, err := f.verifier.VerifyToken(ctx, raw)
+		_, err := f.verifier.VerifyToken(ctx, raw, nil)
 		result <- err
 	}()
 	return result

@@ -74,10 +74,10 @@ func TestDiscoveryOfIssuerWithSlash(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := v.VerifyToken(t.Context(), f.mint(claim("iss", f.issuer.URL+"/"))); err != nil {
+	if _, err := v.VerifyToken(t.Context(), f.mint(claim("iss", f.issuer.URL+"/")), nil); err != nil {
 		t.Error(err)
 	}
-	if _, err := v.VerifyToken(t.Context(), f.mint()); !errors.Is(err, token.ErrInvalid) {
+	if _, err := v.VerifyToken(t.Context(), f.mint(), nil); !errors.Is(err, token.ErrInvalid) {
 		t.Errorf("R9068-4.b without the slash: got %v", err)
 	}
 }
@@ -123,7 +123,7 @@ func TestHTTPS(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := v.VerifyToken(t.Context(), raw); err != nil {
+		if _, err := v.VerifyToken(t.Context(), raw, nil); err != nil {
 			t.Error(err)
 		}
 	})
@@ -134,7 +134,7 @@ func TestHTTPS(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := v.VerifyToken(t.Context(), raw); !errors.Is(err, token.ErrUnavailable) {
+		if _, err := v.VerifyToken(t.Context(), raw, nil); !errors.Is(err, token.ErrUnavailable) {
 			t.Errorf("got %v", err)
 		}
 	})
@@ -156,7 +156,7 @@ func TestRedirect(t *testing.T) {
 		t.Fatal(err)
 	}
 	raw := signer.Mint(authtest.Token{Audience: []string{api}, Claims: map[string]any{"iss": issuer.URL}})
-	_, err = v.VerifyToken(t.Context(), raw)
+	_, err = v.VerifyToken(t.Context(), raw, nil)
 	if !errors.Is(err, token.ErrUnavailable) || !strings.Contains(err.Error(), "less protected") {
 		t.Errorf("got %v", err)
 	}

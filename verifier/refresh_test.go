@@ -96,7 +96,7 @@ func TestIdleCancelled(t *testing.T) {
 		<-arrived
 		cancel()
 	}()
-	_, err := f.verifier.VerifyToken(ctx, raw)
+	_, err := f.verifier.VerifyToken(ctx, raw, nil)
 	if !errors.Is(err, token.ErrUnavailable) || !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
@@ -133,7 +133,7 @@ func TestAtTheSameTime(t *testing.T) {
 				f.issuer.RotateKeys()
 			}
 			f.Advance(time.Second / 10)
-			if _, err := f.verifier.VerifyToken(t.Context(), f.mint()); errors.Is(err, token.ErrInvalid) {
+			if _, err := f.verifier.VerifyToken(t.Context(), f.mint(), nil); errors.Is(err, token.ErrInvalid) {
 				t.Errorf("a good token: got %v", err)
 			}
 		}

@@ -96,7 +96,7 @@ func TestRefusalTakesLittleMemory(t *testing.T) {
 			}
 			ctx := t.Context()
 			used := bytesPerRun(100, func() {
-				if _, err := f.verifier.VerifyToken(ctx, row.raw); err == nil {
+				if _, err := f.verifier.VerifyToken(ctx, row.raw, nil); err == nil {
 					t.Error("accepted")
 				}
 			})

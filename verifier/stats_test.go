@@ -88,7 +88,7 @@ func TestStatsAtTheSameTime(t *testing.T) {
 	inAllCalls(8, func(int) {
 		for range 50 {
 			for _, raw := range []string{known, f.mint(), f.mint(claim("exp", 1)), authtest.Tamper(known)} {
-				switch _, err := f.verifier.VerifyToken(t.Context(), raw); {
+				switch _, err := f.verifier.VerifyToken(t.Context(), raw, nil); {
 				case err == nil:
 					valid.Add(1)
 				case errors.Is(err, token.ErrInvalid):

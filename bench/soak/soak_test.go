@@ -62,8 +62,8 @@ type verify struct {
 	change func(*token.Info, error) (*token.Info, error)
 }
 
-func (v verify) VerifyToken(ctx context.Context, raw string) (*token.Info, error) {
-	return v.change(v.Verifier.VerifyToken(ctx, raw))
+func (v verify) VerifyToken(ctx context.Context, raw string, resource *token.Resource) (*token.Info, error) {
+	return v.change(v.Verifier.VerifyToken(ctx, raw, resource))
 }
 
 // changed replaces the verifier of a configuration.

@@ -51,7 +51,7 @@ func TestOwner(t *testing.T) {
 // directory verifies the tokens that it holds.
 type directory map[string]token.Info
 
-func (d directory) VerifyToken(_ context.Context, raw string) (*token.Info, error) {
+func (d directory) VerifyToken(_ context.Context, raw string, _ *token.Resource) (*token.Info, error) {
 	info, ok := d[raw]
 	if !ok {
 		return nil, token.ErrInvalid

@@ -24,7 +24,7 @@ import (
 // counting verifies any token, and counts.
 type counting struct{ verified atomic.Int64 }
 
-func (c *counting) VerifyToken(context.Context, string) (*token.Info, error) {
+func (c *counting) VerifyToken(context.Context, string, *token.Resource) (*token.Info, error) {
 	c.verified.Add(1)
 	return &token.Info{Issuer: fadingIssuer, Subject: "ada", Audience: []string{resource}}, nil
 }

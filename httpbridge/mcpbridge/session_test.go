@@ -98,7 +98,7 @@ type fading struct{ lifetime time.Duration }
 // ChecksExpiry lets a token in that expires just after it was verified.
 func (f fading) ChecksExpiry() any { return f }
 
-func (f fading) VerifyToken(context.Context, string) (*token.Info, error) {
+func (f fading) VerifyToken(context.Context, string, *token.Resource) (*token.Info, error) {
 	return &token.Info{
 		Issuer:   fadingIssuer,
 		Subject:  "ada",

@@ -38,7 +38,7 @@ func TestStreamType(t *testing.T) {
 // expiring verifies every token, and lets it expire after some time.
 type expiring time.Duration
 
-func (e expiring) VerifyToken(context.Context, string) (*token.Info, error) {
+func (e expiring) VerifyToken(context.Context, string, *token.Resource) (*token.Info, error) {
 	return &token.Info{
 		Issuer: rpctest.Issuer, Subject: "ada", Audience: []string{rpctest.Resource},
 		Scopes: []string{rpctest.ScopeWrite}, Expiry: time.Now().Add(time.Duration(e)),

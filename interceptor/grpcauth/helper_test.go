@@ -33,7 +33,7 @@ const (
 // knownToken is a verifier that has seen the token before.
 type knownToken struct{ info *token.Info }
 
-func (v knownToken) VerifyToken(context.Context, string) (*token.Info, error) {
+func (v knownToken) VerifyToken(context.Context, string, *token.Resource) (*token.Info, error) {
 	return v.info, nil
 }
 

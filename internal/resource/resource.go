@@ -45,6 +45,8 @@ type Resource struct {
 	services  []string // empty if none are configured
 	servers   []string
 	issuers   []string
+	exact     []string      // the issuers that are no patterns
+	patterns  []uri.Pattern // the others
 	audiences []string
 	byHost    map[string]hostAddresses // by every form of the Host field that means one of addresses
 	addresses []*Address               // the configured one first
@@ -91,7 +93,7 @@ func parse(cfg Config, place string, faults *fault.List) (*Resource, bool) {
 		faults.Add(place+".MountPath", cfg.MountPath, reason, "")
 	}
 	checkFilled(cfg.Services, place+".Services", faults)
-	checkFilled(cfg.Issuers, place+".Issuers", faults)
+	patterns := parseIssuers(cfg.Issuers, place, faults)
 	aliases := parseAliases(cfg.Aliases, place, faults)
 	checkFilled(cfg.Audiences, place+".Audiences", faults)
 	if cfg.MetadataURL != "" {
@@ -108,7 +110,8 @@ func parse(cfg Config, place string, faults *fault.List) (*Resource, bool) {
 		return nil, false
 	}
 	r := newResource(cfg, identifier, aliases)
-	r.place = place
+	r.place, r.patterns = place, patterns
+	r.exact = slices.DeleteFunc(slices.Clone(r.issuers), uri.IsPattern)
 	return r, true
 }
 
@@ -126,6 +129,23 @@ func checkMountPath(path string) (reason string) {
 	default:
 		return ""
 	}
+}
+
+// parseIssuers returns the patterns among issuers. The others may be any text,
+// because they are only compared.
+func parseIssuers(issuers []string, place string, faults *fault.List) (patterns []uri.Pattern) {
+	checkFilled(issuers, place+".Issuers", faults)
+	for i, issuer := range issuers {
+		if !uri.IsPattern(issuer) {
+			continue
+		}
+		pattern, reason := uri.ParsePattern(issuer)
+		if reason != "" {
+			faults.Add(fmt.Sprintf("%s.Issuers[%d]", place, i), issuer, reason, "")
+		}
+		patterns = append(patterns, pattern)
+	}
+	return patterns
 }
 
 // checkFilled adds a fault for each value that is empty.
@@ -221,7 +241,15 @@ func (r *Resource) Accepts(audience []string) bool {
 }
 
 // Trusts reports whether tokens of an issuer open r.
-func (r *Resource) Trusts(issuer string) bool { return slices.Contains(r.issuers, issuer) }
+func (r *Resource) Trusts(issuer string) bool {
+	if slices.Contains(r.exact, issuer) {
+		return true
+	}
+	return slices.ContainsFunc(r.patterns, func(p uri.Pattern) bool {
+		_, ok := p.Tenant(issuer)
+		return ok
+	})
+}
 
 // Issuers returns the issuers that r trusts, and Audiences those values of the
 // audience that it accepts. The slices must not be changed.

@@ -119,6 +119,15 @@ func TestResource(t *testing.T) {
 			map[string]bool{"urn:iss": true, issuer: false, "https://second.example.com": false},
 		},
 		{
+			"R9728-2.e with a pattern of issuers",
+			resource.Config{Identifier: base, AuthorizationServers: []string{issuer}, Issuers: []string{"https://login.example.com/{tid}/v2.0", "urn:iss"}}, "",
+			map[string]bool{base: true},
+			map[string]bool{
+				"https://login.example.com/a-1/v2.0": true, "urn:iss": true, issuer: false,
+				"https://login.example.com/{tid}/v2.0": false, "https://login.example.com/a/b/v2.0": false, "https://login.example.com/a-1/v2.0/": false,
+			},
+		},
+		{
 			"on loopback", configured("http://localhost:8080/dev/"), "/dev",
 			map[string]bool{"http://127.0.0.1:8080/dev/": true, "http://[::1]:8080/dev/": true, "http://localhost:8080/dev": false, "http://localhost:9090/dev/": false},
 			nil,

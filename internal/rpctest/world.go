@@ -49,7 +49,7 @@ type Verifier struct {
 func (v *Verifier) ChecksExpiry() any { return v }
 
 // VerifyToken implements [token.Verifier].
-func (v *Verifier) VerifyToken(_ context.Context, raw string) (*token.Info, error) {
+func (v *Verifier) VerifyToken(_ context.Context, raw string, _ *token.Resource) (*token.Info, error) {
 	v.Asked.Add(1)
 	info := &token.Info{Issuer: Issuer, Subject: "ada", Audience: []string{Resource}, Scopes: []string{ScopeWrite}}
 	if v.Lifetime != 0 {

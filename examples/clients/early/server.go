@@ -25,7 +25,7 @@ const (
 // noToken is a verifier that accepts no token.
 type noToken struct{}
 
-func (noToken) VerifyToken(context.Context, string) (*token.Info, error) {
+func (noToken) VerifyToken(context.Context, string, *token.Resource) (*token.Info, error) {
 	return nil, token.ErrInvalid
 }
 

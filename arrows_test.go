@@ -46,6 +46,7 @@ var arrows = map[string]node{
 	"fault":               {floor: 0, without: allTrees},
 	"internal/callerkey":  {floor: 0, without: allTrees},
 	"internal/expiry":     {floor: 0, without: allTrees},
+	"internal/jwt":        {floor: 0, without: []string{connectGo, grpcGo, oidc, mcpSDK}},
 	"internal/panicked":   {floor: 0, without: allTrees},
 	"internal/rpc":        {floor: 0, without: allTrees},
 	"internal/uri":        {floor: 0, without: allTrees},
@@ -68,7 +69,7 @@ var arrows = map[string]node{
 	},
 	"verifier": {
 		floor:   2,
-		imports: []string{"fault", "internal/expiry", "internal/panicked", "internal/uri", "internal/wwwauth", "token"},
+		imports: []string{"fault", "internal/expiry", "internal/jwt", "internal/panicked", "internal/uri", "internal/wwwauth", "token"},
 		without: []string{connectGo, grpcGo, mcpSDK},
 	},
 	"authtest": {floor: 2, without: []string{connectGo, grpcGo, mcpSDK}},

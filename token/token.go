@@ -7,7 +7,6 @@ package token
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"maps"
 	"slices"
@@ -239,41 +238,6 @@ func cloneValue(value any) any {
 	default:
 		return value
 	}
-}
-
-// A Binding checks that the sender of a request holds the key to which a token is
-// bound (its cnf claim). It is configured for one confirmation method, and called
-// for every request whose token names that method.
-//
-// CheckBinding is called concurrently. An error unwraps to [ErrInvalid] or
-// [ErrUnavailable], like that of a [Verifier]. The Info is shared and must not be
-// changed.
-type Binding interface {
-	CheckBinding(ctx context.Context, info *Info, req Request) error
-}
-
-// A Request is the view that a [Binding] has of the request that carries the
-// token.
-type Request struct {
-	// Method is the HTTP method. Every RPC over gRPC is a POST.
-	Method string
-	// URL is the base URL of the resource and the path of the request, without
-	// query and fragment. It is the URL that the client wrote, unless a proxy or a
-	// handler took a prefix off the path before the request was authorized; an
-	// option or interceptor of connectauth sees the procedure alone, save below a
-	// guard.
-	URL string
-	// Raw is the access token.
-	Raw string
-	// Values returns every value of a header field. The name is in the canonical
-	// form of net/http. The result is shared and must not be changed.
-	Values func(name string) []string
-	// Peer is the address and port of the other end of the connection, empty if it is
-	// not known.
-	Peer string
-	// TLS is the state of the connection. It is nil if the connection is not
-	// encrypted, or if the transport does not expose it.
-	TLS *tls.ConnectionState
 }
 
 // FromContext returns a copy of the facts of the token with which a call was

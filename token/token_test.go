@@ -34,6 +34,19 @@ func full() *token.Info {
 	}
 }
 
+func TestProofError(t *testing.T) {
+	t.Parallel()
+	cause := errors.New("htu")
+	err := error(&token.ProofError{Code: "invalid_dpop_proof", Cause: cause})
+	if !errors.Is(err, token.ErrInvalid) || !errors.Is(err, cause) || errors.Is(err, token.ErrUnavailable) || err.Error() != "proof: invalid_dpop_proof: htu" {
+		t.Errorf("got %v", err)
+	}
+	err = &token.ProofError{Code: "use_dpop_nonce"}
+	if !errors.Is(err, token.ErrInvalid) || err.Error() != "proof: use_dpop_nonce" {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestParty(t *testing.T) {
 	t.Parallel()
 	for party, want := range map[token.Party]string{0: "unknown", token.PartyUser: "user", token.PartyClient: "client", 9: "unknown"} {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/drawbridge-rpc/drawbridge/internal/jwt"
 	"github.com/drawbridge-rpc/drawbridge/internal/wwwauth"
 	"github.com/drawbridge-rpc/drawbridge/token"
 )
@@ -40,9 +41,9 @@ func (e *issuerError) Error() string {
 	case e.issuer == "":
 		return "iss is missing or empty"
 	case e.issuer+"/" == e.expected, e.issuer == e.expected+"/":
-		return fmt.Sprintf("iss is %s, expected %q, which differs by a slash", quote(e.issuer), e.expected)
+		return fmt.Sprintf("iss is %s, expected %q, which differs by a slash", jwt.Quote(e.issuer), e.expected)
 	default:
-		return fmt.Sprintf("iss is %s, expected %q", quote(e.issuer), e.expected)
+		return fmt.Sprintf("iss is %s, expected %q", jwt.Quote(e.issuer), e.expected)
 	}
 }
 
@@ -60,20 +61,20 @@ type claimsPolicy struct {
 // the signature.
 func (p *claimsPolicy) scan(segment string, now time.Time) error {
 	var buffer [1536]byte
-	data, err := decodeSegment(buffer[:], segment)
+	data, err := jwt.DecodeSegment(buffer[:], segment)
 	if err != nil {
 		return err
 	}
-	found := [...]member{{name: "iss"}, {name: "exp"}, {name: "nbf"}, {name: "iat"}}
-	if err := scanObject(data, found[:]); err != nil {
+	found := [...]jwt.Member{{Name: "iss"}, {Name: "exp"}, {Name: "nbf"}, {Name: "iat"}}
+	if err := jwt.ScanObject(data, found[:]); err != nil {
 		return err
 	}
-	if issuer := found[0].in(data); !isStringOf(issuer, p.issuer) {
-		return &issuerError{strings.Trim(string(issuer[:min(len(issuer), 2*maxQuoted)]), `"`), p.issuer}
+	if issuer := found[0].In(data); !jwt.IsStringOf(issuer, p.issuer) {
+		return &issuerError{strings.Trim(string(issuer[:min(len(issuer), 2*jwt.MaxQuoted)]), `"`), p.issuer}
 	}
-	var period period
-	for i, at := range [...]*date{&period.exp, &period.nbf, &period.iat} {
-		if *at, err = scanDate(found[1+i].name, found[1+i].in(data)); err != nil {
+	var period jwt.Period
+	for i, at := range [...]*jwt.Date{&period.Expiry, &period.NotBefore, &period.IssuedAt} {
+		if *at, err = jwt.ScanDate(found[1+i].Name, found[1+i].In(data)); err != nil {
 			return err
 		}
 	}
@@ -83,11 +84,11 @@ func (p *claimsPolicy) scan(segment string, now time.Time) error {
 
 // check judges the claims of a token, and gathers the facts from them. typed says
 // that its header names it an access token.
-func (p *claimsPolicy) check(claims object, typed bool, now time.Time) (*token.Info, error) {
+func (p *claimsPolicy) check(claims jwt.Object, typed bool, now time.Time) (*token.Info, error) {
 	if err := p.checkIssuer(claims); err != nil {
 		return nil, err
 	}
-	period, err := claims.period()
+	period, err := claims.Period()
 	if err != nil {
 		return nil, err
 	}
@@ -120,8 +121,8 @@ func (p *claimsPolicy) check(claims object, typed bool, now time.Time) (*token.I
 
 // checkIssuer compares iss byte by byte, without normalization (RFC 9207 §2.4,
 // RFC 9068 §4).
-func (p *claimsPolicy) checkIssuer(claims object) error {
-	issuer, err := claims.requiredText("iss")
+func (p *claimsPolicy) checkIssuer(claims jwt.Object) error {
+	issuer, err := claims.RequiredText("iss")
 	if err != nil {
 		return err
 	}
@@ -133,54 +134,54 @@ func (p *claimsPolicy) checkIssuer(claims object) error {
 
 // checkPeriod returns the instant from which the token is refused. The leeway
 // only widens the time in which it is accepted.
-func (p *claimsPolicy) checkPeriod(period period, now time.Time) (time.Time, error) {
-	if !period.exp.present {
+func (p *claimsPolicy) checkPeriod(period jwt.Period, now time.Time) (time.Time, error) {
+	if !period.Expiry.Present {
 		return time.Time{}, errors.New("exp is missing")
 	}
-	end := period.exp.at.Add(p.leeway)
+	end := period.Expiry.At.Add(p.leeway)
 	if !now.Before(end) {
-		return time.Time{}, &periodError{"exp", period.exp.at, now, p.leeway}
+		return time.Time{}, &periodError{"exp", period.Expiry.At, now, p.leeway}
 	}
 	latest := now.Add(p.leeway)
-	if period.nbf.present && latest.Before(period.nbf.at) {
-		return time.Time{}, &periodError{"nbf", period.nbf.at, now, p.leeway}
+	if period.NotBefore.Present && latest.Before(period.NotBefore.At) {
+		return time.Time{}, &periodError{"nbf", period.NotBefore.At, now, p.leeway}
 	}
-	if period.iat.present && latest.Before(period.iat.at) {
-		return time.Time{}, &periodError{"iat", period.iat.at, now, p.leeway}
+	if period.IssuedAt.Present && latest.Before(period.IssuedAt.At) {
+		return time.Time{}, &periodError{"iat", period.IssuedAt.At, now, p.leeway}
 	}
 	return end, nil
 }
 
 // checkKind refuses tokens that are not access tokens.
-func checkKind(claims object, typed bool) error {
+func checkKind(claims jwt.Object, typed bool) error {
 	for _, foreign := range foreignUses {
 		if use, ok := claims[foreign.name].(string); ok && slices.Contains(foreign.uses, strings.ToLower(use)) {
-			return fmt.Errorf("the claim %s is %s, so it is not an access token", foreign.name, quote(use))
+			return fmt.Errorf("the claim %s is %s, so it is not an access token", foreign.name, jwt.Quote(use))
 		}
 	}
 	if typed {
 		return nil
 	}
 	for _, foreign := range foreignClaims {
-		if claims.has(foreign.name) {
+		if claims.Has(foreign.name) {
 			return fmt.Errorf("has the claim %s, as %s has", foreign.name, foreign.kind)
 		}
 	}
 	// Keycloak until version 24 copies the nonce of an authorization request into
 	// the access token, and names the kind of each token.
-	if claims.has("nonce") && claims["typ"] != "Bearer" {
+	if claims.Has("nonce") && claims["typ"] != "Bearer" {
 		return errors.New("has the claim nonce, as an ID token has, and its claim typ is not Bearer")
 	}
 	return nil
 }
 
 // subject returns sub. An empty one is refused even where it may be missing.
-func (p *claimsPolicy) subject(claims object) (string, error) {
-	if p.allowMissingSubject && !claims.has("sub") {
+func (p *claimsPolicy) subject(claims jwt.Object) (string, error) {
+	if p.allowMissingSubject && !claims.Has("sub") {
 		return "", nil
 	}
-	subject, err := claims.requiredText("sub")
-	if err != nil && !claims.has("sub") {
+	subject, err := claims.RequiredText("sub")
+	if err != nil && !claims.Has("sub") {
 		return "", fmt.Errorf("%w: see AllowMissingSubject", err)
 	}
 	return subject, err
@@ -190,9 +191,9 @@ func (p *claimsPolicy) subject(claims object) (string, error) {
 // the issuer sends instead: azp (OpenID Connect Core §2; Keycloak, Auth0, Entra
 // v2), cid (Okta), or appid (Entra v1). All of them may be absent. The last two
 // are registered nowhere, so one that is not a string is some other claim.
-func clientID(claims object) (string, error) {
+func clientID(claims jwt.Object) (string, error) {
 	for _, name := range [...]string{"client_id", "azp"} {
-		if id, err := claims.text(name); err != nil || id != "" {
+		if id, err := claims.Text(name); err != nil || id != "" {
 			return id, err
 		}
 	}
@@ -204,11 +205,11 @@ func clientID(claims object) (string, error) {
 	return "", nil
 }
 
-func audience(claims object) ([]string, error) {
-	if !claims.has("aud") {
+func audience(claims jwt.Object) ([]string, error) {
+	if !claims.Has("aud") {
 		return nil, errors.New("aud is missing")
 	}
-	values, err := claims.texts("aud", single)
+	values, err := claims.Texts("aud", single)
 	if err != nil {
 		return nil, err
 	}
@@ -224,12 +225,12 @@ func single(value string) []string { return []string{value} }
 // Elements that are not scope-tokens (RFC 6749 §3.3) are dropped: no rule can
 // require them, and one that contains a space would become two scopes when
 // joined.
-func (p *claimsPolicy) scopes(claims object) ([]string, error) {
-	i := slices.IndexFunc(p.scopeClaims, claims.has)
+func (p *claimsPolicy) scopes(claims jwt.Object) ([]string, error) {
+	i := slices.IndexFunc(p.scopeClaims, claims.Has)
 	if i < 0 {
 		return nil, nil
 	}
-	values, err := claims.texts(p.scopeClaims[i], splitScope)
+	values, err := claims.Texts(p.scopeClaims[i], splitScope)
 	if err != nil {
 		return nil, err
 	}
@@ -243,15 +244,15 @@ func isNotScope(value string) bool { return !wwwauth.ValidScopeToken(value) }
 // confirmation returns the cnf claim (RFC 7800 §3.1). It is not nil if the
 // token has the claim, even an empty one: a token whose binding is ignored
 // becomes a bearer token again.
-func confirmation(claims object) (map[string]any, error) {
+func confirmation(claims jwt.Object) (map[string]any, error) {
 	members, ok := claims["cnf"].(map[string]any)
-	if !ok && claims.has("cnf") {
+	if !ok && claims.Has("cnf") {
 		return nil, errors.New("cnf: must be a JSON object")
 	}
 	return members, nil
 }
 
-func (p *claimsPolicy) kept(claims object) map[string]any {
+func (p *claimsPolicy) kept(claims jwt.Object) map[string]any {
 	var kept map[string]any
 	for _, name := range p.keep {
 		value, ok := claims[name]

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/drawbridge-rpc/drawbridge/internal/jwt"
 )
 
 // TestCheckDoesNotRelyOnScan passes claims that the scan refuses, with the check
@@ -27,7 +29,7 @@ func TestCheckDoesNotRelyOnScan(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			text := strings.ReplaceAll(row.claims, "ISS", fuzzIssuer)
-			claims, err := parseObject([]byte(text))
+			claims, err := jwt.ParseObject([]byte(text))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -35,7 +37,7 @@ func TestCheckDoesNotRelyOnScan(t *testing.T) {
 			if (err == nil) != (row.reason == "") || err != nil && !strings.Contains(err.Error(), row.reason) {
 				t.Errorf("got %v, want %q", err, row.reason)
 			}
-			if scanErr := p.scan(encoding.EncodeToString([]byte(text)), now); (scanErr == nil) != (err == nil) {
+			if scanErr := p.scan(jwt.Encoding.EncodeToString([]byte(text)), now); (scanErr == nil) != (err == nil) {
 				t.Errorf("the scan got %v", scanErr)
 			}
 		})
@@ -51,11 +53,11 @@ func TestParseDoesNotRelyOnScan(t *testing.T) {
 		key           keyName
 		reason        string
 	}{
-		{"good", encoding.EncodeToString([]byte(`{"alg":"ES256","kid":"k"}`)), keyName{"k", "ES256"}, ""},
-		{"R8725-3.1 another alg", encoding.EncodeToString([]byte(`{"alg":"RS256","kid":"k"}`)), keyName{"k", "ES256"}, "two ways"},
-		{"R7515-4.1.4 another kid", encoding.EncodeToString([]byte(`{"alg":"ES256","kid":"K"}`)), keyName{"k", "ES256"}, "two ways"},
-		{"R8725-3.2 none", encoding.EncodeToString([]byte(`{"alg":"none","kid":"k"}`)), keyName{"k", "none"}, "unexpected signature algorithm"},
-		{"R7519-4 a duplicate name in a jwk", encoding.EncodeToString([]byte(`{"alg":"ES256","kid":"k","x":{"a":1,"a":1}}`)), keyName{"k", "ES256"}, "not JSON"},
+		{"good", jwt.Encoding.EncodeToString([]byte(`{"alg":"ES256","kid":"k"}`)), keyName{"k", "ES256"}, ""},
+		{"R8725-3.1 another alg", jwt.Encoding.EncodeToString([]byte(`{"alg":"RS256","kid":"k"}`)), keyName{"k", "ES256"}, "two ways"},
+		{"R7515-4.1.4 another kid", jwt.Encoding.EncodeToString([]byte(`{"alg":"ES256","kid":"K"}`)), keyName{"k", "ES256"}, "two ways"},
+		{"R8725-3.2 none", jwt.Encoding.EncodeToString([]byte(`{"alg":"none","kid":"k"}`)), keyName{"k", "none"}, "unexpected signature algorithm"},
+		{"R7519-4 a duplicate name in a jwk", jwt.Encoding.EncodeToString([]byte(`{"alg":"ES256","kid":"k","x":{"a":1,"a":1}}`)), keyName{"k", "ES256"}, "not JSON"},
 		{"R7515-2 not base64url", "e#0", keyName{}, "not base64url"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -64,30 +66,6 @@ func TestParseDoesNotRelyOnScan(t *testing.T) {
 				t.Errorf("got %+v and %v, want %q", parsed, err, row.reason)
 			}
 		})
-	}
-}
-
-func TestScanDate(t *testing.T) {
-	for written, want := range map[string]int64{
-		"0": 0, "1": 1, "1.5": 1, "253402300799": latest, "2.53402300799e11": latest, "1" + strings.Repeat("0", 9) + "." + strings.Repeat("0", maxDate-11): 1e9,
-		"-1": -1, "253402300800": -1, "1e400": -1, "nan": -1, "inf": -1, "null": -1, `"1"`: -1, "[1]": -1, "true": -1,
-		"1" + strings.Repeat("0", 9) + "." + strings.Repeat("0", maxDate-10): -1,
-	} {
-		got, err := scanDate("exp", []byte(written))
-		if (err == nil) != (want >= 0) || err == nil && (!got.present || got.at.Unix() != want) {
-			t.Errorf("%s: got %v and %v, want %d", written, got, err, want)
-		}
-	}
-	if got, err := scanDate("exp", nil); got.present || err != nil {
-		t.Errorf("absent: got %v and %v", got, err)
-	}
-}
-
-func TestParseObject(t *testing.T) {
-	for _, text := range []string{"", "null", "[]", `"x"`, "1", "{", `{"a":1}{}`, `{"a":1,"a":1}`, `{"a":{"b":1,"b":1}}`} {
-		if got, err := parseObject([]byte(text)); err == nil || got != nil {
-			t.Errorf("%s: got %v and %v", text, got, err)
-		}
 	}
 }
 
@@ -124,7 +102,7 @@ func TestScanHeader(t *testing.T) {
 		`{"alg":"ES256"`:                     "not JSON",
 	} {
 		p := newHeaderPolicy(JWTConfig{AcceptTypeJWT: true}.withDefaults())
-		_, err := p.scan(encoding.EncodeToString([]byte(data)))
+		_, err := p.scan(jwt.Encoding.EncodeToString([]byte(data)))
 		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %q", data, err, want)
 		}
@@ -140,17 +118,17 @@ func TestScanHeader(t *testing.T) {
 func TestPrintable(t *testing.T) {
 	for text, want := range map[string]string{
 		"": "", "a b": "a b", "ü\u2028\x1b\n\xff": "ü\ufffd\ufffd\ufffd\ufffd",
-		strings.Repeat("x", maxText):          strings.Repeat("x", maxText),
-		strings.Repeat("x", maxText+1):        strings.Repeat("x", maxText-3) + "…",
-		strings.Repeat("ü", maxText):          strings.Repeat("ü", maxText/2-2) + "…",
-		strings.Repeat("\n", maxText):         strings.Repeat("\ufffd", maxText/3-1) + "…",
-		strings.Repeat("x", maxText) + "\x00": strings.Repeat("x", maxText-3) + "…",
+		strings.Repeat("x", jwt.MaxText):          strings.Repeat("x", jwt.MaxText),
+		strings.Repeat("x", jwt.MaxText+1):        strings.Repeat("x", jwt.MaxText-3) + "…",
+		strings.Repeat("ü", jwt.MaxText):          strings.Repeat("ü", jwt.MaxText/2-2) + "…",
+		strings.Repeat("\n", jwt.MaxText):         strings.Repeat("\ufffd", jwt.MaxText/3-1) + "…",
+		strings.Repeat("x", jwt.MaxText) + "\x00": strings.Repeat("x", jwt.MaxText-3) + "…",
 	} {
-		if got := printable(text); got != want || len(got) > maxText {
+		if got := jwt.Printable(text); got != want || len(got) > jwt.MaxText {
 			t.Errorf("%q: got %q, want %q", text, got, want)
 		}
 	}
-	if got, want := quote(strings.Repeat("\x00", 100)), `"`+strings.Repeat(`\x00`, maxQuoted-3)+`…"`; got != want {
+	if got, want := jwt.Quote(strings.Repeat("\x00", 100)), `"`+strings.Repeat(`\x00`, jwt.MaxQuoted-3)+`…"`; got != want {
 		t.Errorf("got %s", got)
 	}
 }

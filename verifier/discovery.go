@@ -11,6 +11,7 @@ import (
 	"github.com/go-jose/go-jose/v4/json"
 	"github.com/zitadel/oidc/v3/pkg/oidc"
 
+	"github.com/drawbridge-rpc/drawbridge/internal/jwt"
 	"github.com/drawbridge-rpc/drawbridge/internal/uri"
 )
 
@@ -106,7 +107,7 @@ func (p *provider) parseMetadata(document []byte) (*url.URL, error) {
 	// override "issuer".
 	var metadata *oidc.DiscoveryConfiguration
 	if err := json.Unmarshal(document, &metadata); err != nil {
-		return nil, fmt.Errorf("not a metadata document: %s", quote(err.Error()))
+		return nil, fmt.Errorf("not a metadata document: %s", jwt.Quote(err.Error()))
 	}
 	switch {
 	case metadata == nil:
@@ -114,19 +115,19 @@ func (p *provider) parseMetadata(document []byte) (*url.URL, error) {
 	case metadata.Issuer == p.issuer:
 		return p.parseAddress("jwks_uri", metadata.JwksURI)
 	case strings.Contains(metadata.Issuer, "{"):
-		return nil, fmt.Errorf("issuer is %s, which stands for many tenants: set Issuer to that of one", quote(metadata.Issuer))
+		return nil, fmt.Errorf("issuer is %s, which stands for many tenants: set Issuer to that of one", jwt.Quote(metadata.Issuer))
 	default:
-		return nil, fmt.Errorf("issuer is %s, expected %s", quote(metadata.Issuer), quote(p.issuer))
+		return nil, fmt.Errorf("issuer is %s, expected %s", jwt.Quote(metadata.Issuer), jwt.Quote(p.issuer))
 	}
 }
 
 func (p *provider) parseAddress(name, address string) (*url.URL, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" {
-		return nil, fmt.Errorf("%s is %s, which is not a URL", name, quote(address))
+		return nil, fmt.Errorf("%s is %s, which is not a URL", name, jwt.Quote(address))
 	}
 	if !isAsProtected(u, p.issuer) {
-		return nil, fmt.Errorf("%s is %s, which is less protected than the issuer", name, quote(address))
+		return nil, fmt.Errorf("%s is %s, which is less protected than the issuer", name, jwt.Quote(address))
 	}
 	return u, nil
 }

@@ -8,13 +8,14 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/drawbridge-rpc/drawbridge/internal/jwt"
 	"github.com/drawbridge-rpc/drawbridge/internal/uri"
 )
 
 const fuzzIssuer = "https://login.example.com/a"
 
 func isBound(err error) bool {
-	return errors.Is(err, errTooDeep) || errors.Is(err, errTooMany)
+	return errors.Is(err, jwt.ErrTooDeep) || errors.Is(err, jwt.ErrTooMany)
 }
 
 // FuzzClaimsScan compares the scan of claims, which comes before the signature,
@@ -34,8 +35,8 @@ func FuzzClaimsScan(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		text = strings.ReplaceAll(text, "ISS", fuzzIssuer)
-		scanErr := p.scan(encoding.EncodeToString([]byte(text)), now)
-		claims, err := parseObject([]byte(text))
+		scanErr := p.scan(jwt.Encoding.EncodeToString([]byte(text)), now)
+		claims, err := jwt.ParseObject([]byte(text))
 		if err != nil || scanErr == nil || isBound(scanErr) {
 			return
 		}
@@ -56,12 +57,12 @@ func FuzzHeader(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		segment := encoding.EncodeToString(data)
+		segment := jwt.Encoding.EncodeToString(data)
 		scanned, err := p.scan(segment)
 		if err != nil {
 			return
 		}
-		object, err := parseObject(data)
+		object, err := jwt.ParseObject(data)
 		if err != nil {
 			return // refused by parse
 		}
@@ -69,7 +70,7 @@ func FuzzHeader(f *testing.F) {
 		if err != nil && strings.Contains(err.Error(), "two ways") {
 			t.Errorf("the scan got %+v, go-jose another key", scanned.key)
 		}
-		if object.has("crit") || object.has("b64") {
+		if object.Has("crit") || object.Has("b64") {
 			t.Error("accepted an extension")
 		}
 		if typ, _ := object["typ"].(string); scanned.typed != slices.Contains([]string{"at+jwt", "application/at+jwt"}, strings.ToLower(typ)) {
@@ -129,7 +130,7 @@ func FuzzMetadata(f *testing.F) {
 		if err != nil {
 			return
 		}
-		document, err := parseObject([]byte(text))
+		document, err := jwt.ParseObject([]byte(text))
 		if err != nil || document["issuer"] != fuzzIssuer || address.Scheme != "https" || address.Host == "" || !uri.IsProtected(address) {
 			t.Errorf("got %v from %v", address, document)
 		}

@@ -10,6 +10,8 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/json"
+
+	"github.com/drawbridge-rpc/drawbridge/internal/jwt"
 )
 
 // maxParameter bounds alg, typ and kid, in bytes as they are written.
@@ -63,28 +65,28 @@ const (
 // a token of another kind is refused at little cost. The result is not parsed.
 func (p *headerPolicy) scan(segment string) (*header, error) {
 	var buffer [512]byte
-	data, err := decodeSegment(buffer[:], segment)
+	data, err := jwt.DecodeSegment(buffer[:], segment)
 	if err != nil {
 		return nil, err
 	}
-	params := [...]member{{name: "alg"}, {name: "typ"}, {name: "kid"}, {name: "crit"}, {name: "b64"}}
-	if err := scanObject(data, params[:]); err != nil {
+	params := [...]jwt.Member{{Name: "alg"}, {Name: "typ"}, {Name: "kid"}, {Name: "crit"}, {Name: "b64"}}
+	if err := jwt.ScanObject(data, params[:]); err != nil {
 		return nil, err
 	}
 	// An extension must be understood or refused (RFC 7515 §4.1.11), and b64
 	// changes the signing input (RFC 7797); none is understood here.
-	if params[paramCritical].end > 0 || params[paramBase64].end > 0 {
+	if params[paramCritical].End > 0 || params[paramBase64].End > 0 {
 		return nil, errors.New("crit and b64 are not supported")
 	}
-	algorithm, err := p.algorithm(params[paramAlgorithm].in(data))
+	algorithm, err := p.algorithm(params[paramAlgorithm].In(data))
 	if err != nil {
 		return nil, err
 	}
-	typed, err := p.checkType(params[paramType].in(data))
+	typed, err := p.checkType(params[paramType].In(data))
 	if err != nil {
 		return nil, err
 	}
-	id, err := keyID(params[paramKeyID].in(data))
+	id, err := keyID(params[paramKeyID].In(data))
 	if err != nil {
 		return nil, err
 	}
@@ -98,7 +100,7 @@ func (p *headerPolicy) algorithm(written []byte) (string, error) {
 		return "", err
 	}
 	if !slices.Contains(p.algorithms, jose.SignatureAlgorithm(name)) {
-		return "", fmt.Errorf("alg is %s, expected one of %s", quote(name), p.expected)
+		return "", fmt.Errorf("alg is %s, expected one of %s", jwt.Quote(name), p.expected)
 	}
 	return name, nil
 }
@@ -123,7 +125,7 @@ func (p *headerPolicy) checkType(written []byte) (typed bool, err error) {
 		}
 		return false, fmt.Errorf("typ is %s: see AcceptTypeJWT", typ)
 	default:
-		return false, fmt.Errorf("typ is %s, expected at+jwt", quote(typ))
+		return false, fmt.Errorf("typ is %s, expected at+jwt", jwt.Quote(typ))
 	}
 }
 
@@ -141,7 +143,7 @@ func parameter(name string, written []byte) (string, error) {
 	case len(written) == 0:
 		return "", nil
 	case written[0] != '"':
-		return "", fmt.Errorf("%s: %w", name, errNotString)
+		return "", fmt.Errorf("%s: %w", name, jwt.ErrNotString)
 	case len(written) > maxParameter:
 		return "", fmt.Errorf("%s is longer than %d bytes", name, maxParameter)
 	case !bytes.ContainsFunc(written, isSpecial):
@@ -149,7 +151,7 @@ func parameter(name string, written []byte) (string, error) {
 	}
 	var text string
 	if err := json.Unmarshal(bytes.Clone(written), &text); err != nil {
-		return "", fmt.Errorf("%s: %w", name, errNotJSON)
+		return "", fmt.Errorf("%s: %w", name, jwt.ErrNotJSON)
 	}
 	return text, nil
 }
@@ -162,17 +164,17 @@ func isSpecial(r rune) bool { return r == '\\' || r < ' ' || r > '~' }
 // differ from the scan. go-jose parses headers as a part of a JWS only, so it
 // gets one that is otherwise empty.
 func (p *headerPolicy) parse(scanned *header) (*header, error) {
-	data, err := encoding.DecodeString(scanned.segment)
+	data, err := jwt.Encoding.DecodeString(scanned.segment)
 	if err != nil {
-		return nil, errNotBase64
+		return nil, jwt.ErrNotBase64
 	}
 	// go-jose does not look for duplicate names in every parameter.
-	if _, err := parseObject(data); err != nil {
+	if _, err := jwt.ParseObject(data); err != nil {
 		return nil, err
 	}
 	jws, err := jose.ParseSignedCompact(scanned.segment+"..", p.algorithms)
 	if err != nil {
-		return nil, errors.New(quote(err.Error()))
+		return nil, errors.New(jwt.Quote(err.Error()))
 	}
 	parsed := jws.Signatures[0]
 	if found := (keyName{id: parsed.Header.KeyID, algorithm: parsed.Header.Algorithm}); found != scanned.key {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/drawbridge-rpc/drawbridge/internal/jwt"
 	"github.com/drawbridge-rpc/drawbridge/token"
 )
 
@@ -55,15 +56,15 @@ func (i *issuer) verify(ctx context.Context, raw string, arrived time.Time, know
 // bounds but never decoded, except for the header when there is a key to check
 // it with.
 func (i *issuer) verifyNew(ctx context.Context, raw string, came arrival) (*entry, error) {
-	segments, err := parseCompact(raw)
+	segments, err := jwt.ParseCompact(raw)
 	if err != nil {
 		return nil, invalid(err)
 	}
-	header, err := i.scanHeader(segments.header)
+	header, err := i.scanHeader(segments.Header)
 	if err != nil {
 		return nil, invalidPart("header", err)
 	}
-	if err := i.claims.scan(segments.payload, came.now); err != nil {
+	if err := i.claims.scan(segments.Payload, came.now); err != nil {
 		return nil, invalidPart("claims", err)
 	}
 	signed := &signed{segments: segments, header: header, policy: &i.header}
@@ -88,7 +89,7 @@ func (i *issuer) scanHeader(segment string) (*header, error) {
 
 // facts decodes the claims of a token whose signature is correct, and judges them.
 func (i *issuer) facts(s *signed, now time.Time) (*token.Info, error) {
-	claims, err := parseObject(s.payload)
+	claims, err := jwt.ParseObject(s.payload)
 	if err != nil {
 		return nil, err
 	}

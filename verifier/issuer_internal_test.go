@@ -8,12 +8,13 @@ import (
 	"time"
 
 	"github.com/drawbridge-rpc/drawbridge/authtest"
+	"github.com/drawbridge-rpc/drawbridge/internal/jwt"
 	"github.com/drawbridge-rpc/drawbridge/token"
 )
 
 // check checks the header and the signature of a token, and nothing else.
-func (i *issuer) check(ctx context.Context, segments compact) (uint64, error) {
-	header, err := i.scanHeader(segments.header)
+func (i *issuer) check(ctx context.Context, segments jwt.Compact) (uint64, error) {
+	header, err := i.scanHeader(segments.Header)
 	if err != nil {
 		return 0, invalid(err)
 	}
@@ -52,10 +53,10 @@ func TestCheckSignature(t *testing.T) {
 		{"R9068-4.c the signature of another token", good, good, root, "signature is wrong"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			_, err := i.check(t.Context(), compact{
-				header:    segment(row.header, 0),
-				payload:   segment(row.claims, 1),
-				signature: segment(row.signature, 2),
+			_, err := i.check(t.Context(), jwt.Compact{
+				Header:    segment(row.header, 0),
+				Payload:   segment(row.claims, 1),
+				Signature: segment(row.signature, 2),
 			})
 			switch {
 			case row.reason == "" && err != nil:

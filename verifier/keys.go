@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/drawbridge-rpc/drawbridge/internal/jwt"
 )
 
 // errNoKey means that the signature may have been made with a key that the
@@ -90,7 +92,7 @@ func (k *keys) verify(s *signed) error {
 		// The key may have been replaced, which a key ID would have revealed.
 		return fmt.Errorf("%w: %w", err, errNoKey)
 	default:
-		return fmt.Errorf("%w (kid %s)", err, quote(name.id))
+		return fmt.Errorf("%w (kid %s)", err, jwt.Quote(name.id))
 	}
 }
 
@@ -104,12 +106,12 @@ func (k *keys) candidates(name keyName) ([]*publicKey, error) {
 		return found, nil
 	}
 	if k.ids[name.id] {
-		return nil, fmt.Errorf("alg is %s, and the key with kid %s is for another algorithm", name.algorithm, quote(name.id))
+		return nil, fmt.Errorf("alg is %s, and the key with kid %s is for another algorithm", name.algorithm, jwt.Quote(name.id))
 	}
 	if reason := k.unusable.reasonFor(name.id); reason != "" {
-		return nil, fmt.Errorf("%w: the key with kid %s is passed over (%s)", errNoKey, quote(name.id), reason)
+		return nil, fmt.Errorf("%w: the key with kid %s is passed over (%s)", errNoKey, jwt.Quote(name.id), reason)
 	}
-	return nil, fmt.Errorf("%w: kid %s is not in the key set of %s", errNoKey, quote(name.id), k.issuer)
+	return nil, fmt.Errorf("%w: kid %s is not in the key set of %s", errNoKey, jwt.Quote(name.id), k.issuer)
 }
 
 // onlyKey returns the key for a token without a key ID. It does not try one key

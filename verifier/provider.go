@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/drawbridge-rpc/drawbridge/internal/jwt"
 	"github.com/drawbridge-rpc/drawbridge/internal/uri"
 )
 
@@ -47,15 +48,15 @@ func newProvider(config JWTConfig) *provider {
 func (p *provider) fetch(ctx context.Context) (published, error) {
 	address, err := p.discover(ctx)
 	if err != nil {
-		return published{}, fmt.Errorf("metadata: %s", printable(err.Error()))
+		return published{}, fmt.Errorf("metadata: %s", jwt.Printable(err.Error()))
 	}
 	document, err := p.get(ctx, address.String(), "application/jwk-set+json, application/json")
 	if err != nil {
-		return published{}, fmt.Errorf("key set: %s", printable(err.Error()))
+		return published{}, fmt.Errorf("key set: %s", jwt.Printable(err.Error()))
 	}
 	keys, err := parseKeySet(document, p.algorithms)
 	if err != nil {
-		return published{}, fmt.Errorf("key set: %s", printable(err.Error()))
+		return published{}, fmt.Errorf("key set: %s", jwt.Printable(err.Error()))
 	}
 	return keys, nil
 }
@@ -80,7 +81,7 @@ type statusError struct {
 	text string // with the code
 }
 
-func (e *statusError) Error() string { return "the answer is " + quote(e.text) }
+func (e *statusError) Error() string { return "the answer is " + jwt.Quote(e.text) }
 
 func read(response *http.Response) ([]byte, error) {
 	if response.StatusCode != http.StatusOK {
@@ -109,7 +110,7 @@ func safeClient(base *http.Client, issuer string) *http.Client {
 	}
 	safe.CheckRedirect = func(request *http.Request, via []*http.Request) error {
 		if !isAsProtected(request.URL, issuer) {
-			return fmt.Errorf("%w to %s, which is less protected than the issuer", errRedirect, quote(request.URL.String()))
+			return fmt.Errorf("%w to %s, which is less protected than the issuer", errRedirect, jwt.Quote(request.URL.String()))
 		}
 		return follow(request, via)
 	}

@@ -13,6 +13,8 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/json"
+
+	"github.com/drawbridge-rpc/drawbridge/internal/jwt"
 )
 
 // minRSABits is the minimum of RFC 7518 §3.3.
@@ -41,7 +43,7 @@ func parseKeySet(document []byte, algorithms []string) (published, error) {
 		Keys []json.RawMessage `json:"keys"`
 	}
 	if err := json.Unmarshal(document, &set); err != nil {
-		return published{}, fmt.Errorf("not a key set: %s", quote(err.Error()))
+		return published{}, fmt.Errorf("not a key set: %s", jwt.Quote(err.Error()))
 	}
 	var result published
 	for _, raw := range set.Keys {
@@ -87,7 +89,7 @@ func (o *purposeError) Error() string { return o.reason }
 // checkUse refuses keys that have another purpose (RFC 7517 §4.2, §4.3).
 func checkUse(raw []byte, use string) error {
 	if use != "" && use != "sig" {
-		return &purposeError{"use is " + quote(use)}
+		return &purposeError{"use is " + jwt.Quote(use)}
 	}
 	var purpose struct {
 		Operations []string `json:"key_ops"`
@@ -114,7 +116,7 @@ func algorithmOf(key *jose.JSONWebKey, accepted []string) (string, error) {
 			return algorithm, nil
 		}
 	}
-	return "", fmt.Errorf("not for an accepted algorithm (alg %s): see Algorithms", quote(key.Algorithm))
+	return "", fmt.Errorf("not for an accepted algorithm (alg %s): see Algorithms", jwt.Quote(key.Algorithm))
 }
 
 // abilities returns the algorithms that a public key is capable of. A symmetric

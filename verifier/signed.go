@@ -5,12 +5,14 @@ import (
 	"fmt"
 
 	"github.com/go-jose/go-jose/v4"
+
+	"github.com/drawbridge-rpc/drawbridge/internal/jwt"
 )
 
 // A signed is a token whose signature has not been checked yet. It is decoded
 // when a key has been found for it.
 type signed struct {
-	segments compact
+	segments jwt.Compact
 	header   *header
 	policy   *headerPolicy
 
@@ -30,12 +32,12 @@ func (s *signed) decode() error {
 		}
 		s.header = parsed
 	}
-	signature, err := encoding.DecodeString(s.segments.signature)
+	signature, err := jwt.Encoding.DecodeString(s.segments.Signature)
 	if err != nil {
-		return fmt.Errorf("signature: %w", errNotBase64)
+		return fmt.Errorf("signature: %w", jwt.ErrNotBase64)
 	}
-	if s.payload, err = encoding.DecodeString(s.segments.payload); err != nil {
-		return fmt.Errorf("claims: %w", errNotBase64)
+	if s.payload, err = jwt.Encoding.DecodeString(s.segments.Payload); err != nil {
+		return fmt.Errorf("claims: %w", jwt.ErrNotBase64)
 	}
 	s.jws = s.header.jws(signature)
 	return nil

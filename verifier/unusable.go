@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/go-jose/go-jose/v4/json"
+
+	"github.com/drawbridge-rpc/drawbridge/internal/jwt"
 )
 
 // The bounds of the description of unusable keys: their number, and its length in
@@ -42,12 +44,14 @@ func newUnusableKey(raw []byte, reason error) unusableKey {
 func (k unusableKey) String() string {
 	name := "no kid"
 	if k.id != "" {
-		name = "kid " + quote(k.id)
+		name = "kid " + jwt.Quote(k.id)
 	}
 	return name + ": " + k.describe()
 }
 
-func (k unusableKey) describe() string { return clip(printable(k.reason.Error()), maxQuoted) }
+func (k unusableKey) describe() string {
+	return jwt.Clip(jwt.Printable(k.reason.Error()), jwt.MaxQuoted)
+}
 
 // unusableKeys are those of one key set.
 type unusableKeys []unusableKey
@@ -63,7 +67,7 @@ func (u unusableKeys) String() string {
 	if more := len(texts) - maxListed; more > 0 {
 		texts = append(texts[:maxListed], fmt.Sprintf("%d more", more))
 	}
-	return clip(strings.Join(texts, "; "), maxList)
+	return jwt.Clip(strings.Join(texts, "; "), maxList)
 }
 
 // level is lower if no key is for signatures in the first place.

@@ -1,4 +1,4 @@
-package verifier
+package jwt
 
 import (
 	"bytes"
@@ -16,40 +16,41 @@ const (
 	maxValues = 1024
 )
 
+// The reasons against a text that is not a JSON object within the bounds.
 var (
-	errNotObject = errors.New("not a JSON object")
-	errNotJSON   = errors.New("not JSON")
-	errTooDeep   = errors.New("nested more than " + strconv.Itoa(maxDepth) + " levels deep")
-	errTooMany   = errors.New("more than " + strconv.Itoa(maxValues) + " values")
+	ErrNotObject = errors.New("not a JSON object")
+	ErrNotJSON   = errors.New("not JSON")
+	ErrTooDeep   = errors.New("nested more than " + strconv.Itoa(maxDepth) + " levels deep")
+	ErrTooMany   = errors.New("more than " + strconv.Itoa(maxValues) + " values")
 )
 
-// A member is one that scanObject looks for: its name, and where its value
+// A Member is one that ScanObject looks for: its name, and where its value
 // stands. It has no slice of the text, which would then leave the stack.
-type member struct {
-	name       string
-	start, end int // 0 if the object does not have it
+type Member struct {
+	Name       string
+	Start, End int // 0 if the object does not have it
 }
 
-// in returns the value as it is written, or nothing.
-func (m *member) in(data []byte) []byte { return data[m.start:m.end] }
+// In returns the value as it is written, or nothing.
+func (m *Member) In(data []byte) []byte { return data[m.Start:m.End] }
 
-// scanObject walks over a JSON object without decoding it. It fills in the
+// ScanObject walks over a JSON object without decoding it. It fills in the
 // wanted members of the object, and enforces the bounds. It allocates nothing.
 //
 // It checks the structure only as far as it has to. Objects that it accepts may
 // still not be JSON, so they have to be decoded before they are believed.
-func scanObject(data []byte, wanted []member) error {
+func ScanObject(data []byte, wanted []Member) error {
 	s := scanner{data: data}
 	s.skipSpace()
 	if s.peek() != '{' {
-		return errNotObject
+		return ErrNotObject
 	}
 	if err := s.object(1, wanted); err != nil {
 		return err
 	}
 	s.skipSpace()
 	if s.at < len(s.data) {
-		return errNotJSON
+		return ErrNotJSON
 	}
 	return nil
 }
@@ -101,7 +102,7 @@ func (s *scanner) takeSpaced(c byte) bool {
 // value moves past a value inside of depth objects and arrays.
 func (s *scanner) value(depth int) error {
 	if s.values++; s.values > maxValues {
-		return errTooMany
+		return ErrTooMany
 	}
 	switch s.peek() {
 	case '{':
@@ -116,9 +117,9 @@ func (s *scanner) value(depth int) error {
 }
 
 // object moves past an object, which is at the given depth.
-func (s *scanner) object(depth int, wanted []member) error {
+func (s *scanner) object(depth int, wanted []Member) error {
 	if depth > maxDepth {
-		return errTooDeep
+		return ErrTooDeep
 	}
 	s.takeSpaced('{')
 	if s.take('}') {
@@ -127,7 +128,7 @@ func (s *scanner) object(depth int, wanted []member) error {
 	for {
 		start := s.at
 		if s.peek() != '"' {
-			return errNotJSON
+			return ErrNotJSON
 		}
 		if err := s.text(); err != nil {
 			return err
@@ -135,36 +136,36 @@ func (s *scanner) object(depth int, wanted []member) error {
 		found := find(wanted, s.data[start+1:s.at-1])
 		s.skipSpace()
 		if !s.takeSpaced(':') {
-			return errNotJSON
+			return ErrNotJSON
 		}
 		start = s.at
 		if err := s.value(depth); err != nil {
 			return err
 		}
 		if found != nil {
-			if found.end > 0 {
-				return errors.New(found.name + " appears twice")
+			if found.End > 0 {
+				return errors.New(found.Name + " appears twice")
 			}
-			found.start, found.end = start, s.at
+			found.Start, found.End = start, s.at
 		}
 		s.skipSpace()
 		if s.take('}') {
 			return nil
 		}
 		if !s.takeSpaced(',') {
-			return errNotJSON
+			return ErrNotJSON
 		}
 	}
 }
 
-// find returns the wanted member of that name, or nil.
-func find(wanted []member, name []byte) *member {
+// find returns the wanted Member of that name, or nil.
+func find(wanted []Member, name []byte) *Member {
 	var buffer [8]byte // for more than the longest name that is wanted
 	if wanted != nil && bytes.IndexByte(name, '\\') >= 0 {
 		name = unescapeStart(buffer[:], name)
 	}
 	for i := range wanted {
-		if string(name) == wanted[i].name {
+		if string(name) == wanted[i].Name {
 			return &wanted[i]
 		}
 	}
@@ -174,7 +175,7 @@ func find(wanted []member, name []byte) *member {
 // array moves past an array, which is at the given depth.
 func (s *scanner) array(depth int) error {
 	if depth > maxDepth {
-		return errTooDeep
+		return ErrTooDeep
 	}
 	s.takeSpaced('[')
 	if s.take(']') {
@@ -189,7 +190,7 @@ func (s *scanner) array(depth int) error {
 			return nil
 		}
 		if !s.takeSpaced(',') {
-			return errNotJSON
+			return ErrNotJSON
 		}
 	}
 }
@@ -205,7 +206,7 @@ func (s *scanner) text() error {
 			return nil
 		}
 	}
-	return errNotJSON
+	return ErrNotJSON
 }
 
 // literal moves past a number, true, false or null.
@@ -215,7 +216,7 @@ func (s *scanner) literal() error {
 		s.at++
 	}
 	if s.at == start {
-		return errNotJSON
+		return ErrNotJSON
 	}
 	return nil
 }
@@ -240,8 +241,8 @@ func spells(written []byte, want string) bool {
 	return len(written) == 0 && want == ""
 }
 
-// isStringOf reports whether a value is the string want.
-func isStringOf(value []byte, want string) bool {
+// IsStringOf reports whether a value is the string want.
+func IsStringOf(value []byte, want string) bool {
 	return len(value) > 0 && value[0] == '"' && spells(value[1:len(value)-1], want)
 }
 

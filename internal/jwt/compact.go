@@ -1,4 +1,4 @@
-package verifier
+package jwt
 
 import (
 	"encoding/base64"
@@ -6,32 +6,35 @@ import (
 	"strings"
 )
 
-var encoding = base64.RawURLEncoding.Strict()
+// Encoding is base64url without padding (RFC 7515 §2), in its only spelling.
+var Encoding = base64.RawURLEncoding.Strict()
 
-var errNotBase64 = errors.New("not base64url")
+// ErrNotBase64 is the reason against what is not base64url.
+var ErrNotBase64 = errors.New("not base64url")
 
-// A compact is a JWS in compact serialization (RFC 7515 §7.1), split into its
+// A Compact is a JWS in compact serialization (RFC 7515 §7.1), split into its
 // segments. Each is the only spelling of its content, if it is base64url at
 // all; the decoder checks the alphabet.
-type compact struct {
-	header, payload, signature string
+type Compact struct {
+	Header, Payload, Signature string
 }
 
-func parseCompact(raw string) (compact, error) {
+// ParseCompact splits a token. It decodes nothing.
+func ParseCompact(raw string) (Compact, error) {
 	header, rest, _ := strings.Cut(raw, ".")
 	payload, signature, found := strings.Cut(rest, ".")
 	if !found || strings.Contains(signature, ".") {
-		return compact{}, errors.New("not three segments")
+		return Compact{}, errors.New("not three segments")
 	}
 	for _, segment := range [...]string{header, payload, signature} {
 		if segment == "" {
-			return compact{}, errors.New("a segment is empty")
+			return Compact{}, errors.New("a segment is empty")
 		}
 		if !isCanonical(segment) {
-			return compact{}, errors.New("a segment is not canonical base64url")
+			return Compact{}, errors.New("a segment is not canonical base64url")
 		}
 	}
-	return compact{header: header, payload: payload, signature: signature}, nil
+	return Compact{Header: header, Payload: payload, Signature: signature}, nil
 }
 
 // isCanonical reports whether a segment has no second spelling. The decoder of
@@ -54,15 +57,15 @@ func isCanonical(segment string) bool {
 	}
 }
 
-// decodeSegment decodes a segment into the buffer, or into new memory if that is
+// DecodeSegment decodes a segment into the buffer, or into new memory if that is
 // too small.
-func decodeSegment(buffer []byte, segment string) ([]byte, error) {
-	if length := encoding.DecodedLen(len(segment)); length > len(buffer) {
+func DecodeSegment(buffer []byte, segment string) ([]byte, error) {
+	if length := Encoding.DecodedLen(len(segment)); length > len(buffer) {
 		buffer = make([]byte, length)
 	}
-	length, err := encoding.Decode(buffer, []byte(segment))
+	length, err := Encoding.Decode(buffer, []byte(segment))
 	if err != nil {
-		return nil, errNotBase64
+		return nil, ErrNotBase64
 	}
 	return buffer[:length], nil
 }

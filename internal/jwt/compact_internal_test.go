@@ -1,4 +1,4 @@
-package verifier
+package jwt
 
 import (
 	"strings"
@@ -28,7 +28,7 @@ func TestParseCompact(t *testing.T) {
 		"AAAA.B\rBB.CCC": "not canonical",
 		"AAAA.BBBB.CC==": "",
 	} {
-		_, err := parseCompact(raw)
+		_, err := ParseCompact(raw)
 		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: got %v, want %q", raw, err, want)
 		}
@@ -36,7 +36,7 @@ func TestParseCompact(t *testing.T) {
 	// Every last letter, compared with the strict decoder.
 	for letter := range strings.SplitSeq("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", "") {
 		for _, segment := range []string{"A" + letter, "AA" + letter, "AAA" + letter, "AAAA" + letter} {
-			_, err := encoding.DecodeString(segment)
+			_, err := Encoding.DecodeString(segment)
 			if got := isCanonical(segment); got != (err == nil) {
 				t.Errorf("%q: got %v, the decoder %v", segment, got, err)
 			}
@@ -44,13 +44,13 @@ func TestParseCompact(t *testing.T) {
 	}
 	var buffer [4]byte
 	for _, segment := range []string{"CC==", "A+AA", "A A", "AB", "AAC", "AAAA.", "ü"} {
-		if data, err := decodeSegment(buffer[:], segment); err == nil || data != nil {
+		if data, err := DecodeSegment(buffer[:], segment); err == nil || data != nil {
 			t.Errorf("%q: got %q and %v", segment, data, err)
 		}
 	}
 	for _, segment := range []string{"", "AA", "eyJ9", "eyJ9eyJ9", strings.Repeat("eyJ9", 1000)} {
-		data, err := decodeSegment(buffer[:], segment)
-		if err != nil || encoding.EncodeToString(data) != segment {
+		data, err := DecodeSegment(buffer[:], segment)
+		if err != nil || Encoding.EncodeToString(data) != segment {
 			t.Errorf("%q: got %q and %v", segment, data, err)
 		}
 	}

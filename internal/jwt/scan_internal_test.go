@@ -1,4 +1,4 @@
-package verifier
+package jwt
 
 import (
 	"bytes"
@@ -8,14 +8,14 @@ import (
 	"testing"
 )
 
-// scanned returns what scanObject finds of the members a, b and iss.
+// scanned returns what ScanObject finds of the members a, b and iss.
 func scanned(data string) (found map[string]string, err error) {
-	members := []member{{name: "a"}, {name: "b"}, {name: "iss"}}
-	err = scanObject([]byte(data), members)
+	members := []Member{{Name: "a"}, {Name: "b"}, {Name: "iss"}}
+	err = ScanObject([]byte(data), members)
 	found = make(map[string]string)
 	for _, m := range members {
-		if m.end > 0 {
-			found[m.name] = string(m.in([]byte(data)))
+		if m.End > 0 {
+			found[m.Name] = string(m.In([]byte(data)))
 		}
 	}
 	return found, err
@@ -55,12 +55,12 @@ func TestScan(t *testing.T) {
 
 func TestScanRefuses(t *testing.T) {
 	for data, want := range map[string]error{
-		"": errNotObject, "null": errNotObject, "[]": errNotObject, `"{}"`: errNotObject, "1": errNotObject, "\ufeff{}": errNotObject, "\x00{}": errNotObject,
-		"{": errNotJSON, `{"`: errNotJSON, `{"a`: errNotJSON, `{"a\`: errNotJSON, `{"a\"`: errNotJSON, `{"a"`: errNotJSON, `{"a":`: errNotJSON, `{"a":1`: errNotJSON, `{"a":1,`: errNotJSON,
-		`{"a":"`: errNotJSON, `{"a":"\`: errNotJSON, `{"a":[`: errNotJSON, `{"a":[1`: errNotJSON, `{"a":[1,`: errNotJSON, `{"a":{`: errNotJSON,
-		`{,}`: errNotJSON, `{"a"}`: errNotJSON, `{"a",1}`: errNotJSON, `{"a":1,}`: errNotJSON, `{"a":1 "b":2}`: errNotJSON, `{"a":1;"b":2}`: errNotJSON, `{a:1}`: errNotJSON, `{1:1}`: errNotJSON, `{'a':1}`: errNotJSON, `{a":1}`: errNotJSON, `{x"a":1}`: errNotJSON, `{"a" 1}`: errNotJSON, `{"a""b"}`: errNotJSON,
-		`{"a":}`: errNotJSON, `{"a":,}`: errNotJSON, `{"a":[,]}`: errNotJSON, `{"a":[1,]}`: errNotJSON, `{"a":[1 2]}`: errNotJSON, `{"a":[1}`: errNotJSON, `{"a":{]}`: errNotJSON, `{"a":X}`: errNotJSON, "{\"a\":\x001}": errNotJSON,
-		`{}x`: errNotJSON, `{}{}`: errNotJSON, `{"a":1}]`: errNotJSON, `{}}`: errNotJSON, "{}\x00": errNotJSON,
+		"": ErrNotObject, "null": ErrNotObject, "[]": ErrNotObject, `"{}"`: ErrNotObject, "1": ErrNotObject, "\ufeff{}": ErrNotObject, "\x00{}": ErrNotObject,
+		"{": ErrNotJSON, `{"`: ErrNotJSON, `{"a`: ErrNotJSON, `{"a\`: ErrNotJSON, `{"a\"`: ErrNotJSON, `{"a"`: ErrNotJSON, `{"a":`: ErrNotJSON, `{"a":1`: ErrNotJSON, `{"a":1,`: ErrNotJSON,
+		`{"a":"`: ErrNotJSON, `{"a":"\`: ErrNotJSON, `{"a":[`: ErrNotJSON, `{"a":[1`: ErrNotJSON, `{"a":[1,`: ErrNotJSON, `{"a":{`: ErrNotJSON,
+		`{,}`: ErrNotJSON, `{"a"}`: ErrNotJSON, `{"a",1}`: ErrNotJSON, `{"a":1,}`: ErrNotJSON, `{"a":1 "b":2}`: ErrNotJSON, `{"a":1;"b":2}`: ErrNotJSON, `{a:1}`: ErrNotJSON, `{1:1}`: ErrNotJSON, `{'a':1}`: ErrNotJSON, `{a":1}`: ErrNotJSON, `{x"a":1}`: ErrNotJSON, `{"a" 1}`: ErrNotJSON, `{"a""b"}`: ErrNotJSON,
+		`{"a":}`: ErrNotJSON, `{"a":,}`: ErrNotJSON, `{"a":[,]}`: ErrNotJSON, `{"a":[1,]}`: ErrNotJSON, `{"a":[1 2]}`: ErrNotJSON, `{"a":[1}`: ErrNotJSON, `{"a":{]}`: ErrNotJSON, `{"a":X}`: ErrNotJSON, "{\"a\":\x001}": ErrNotJSON,
+		`{}x`: ErrNotJSON, `{}{}`: ErrNotJSON, `{"a":1}]`: ErrNotJSON, `{}}`: ErrNotJSON, "{}\x00": ErrNotJSON,
 	} {
 		if _, err := scanned(data); !errors.Is(err, want) {
 			t.Errorf("%q: got %v, want %v", data, err, want)
@@ -83,19 +83,19 @@ func TestScanBounds(t *testing.T) {
 		want       error
 	}{
 		{"64 arrays", nested(64, "[", "]"), nil},
-		{"65 arrays", nested(65, "[", "]"), errTooDeep},
+		{"65 arrays", nested(65, "[", "]"), ErrTooDeep},
 		{"64 objects", nested(64, `{"x":`, "}"), nil},
-		{"65 objects", nested(65, `{"x":`, "}"), errTooDeep},
-		{"12,000 arrays", `{"a":` + strings.Repeat("[", 12000), errTooDeep},
-		{"65 empty arrays", `{"a":` + strings.Repeat("[", 64) + strings.Repeat("]", 64) + "}", errTooDeep},
+		{"65 objects", nested(65, `{"x":`, "}"), ErrTooDeep},
+		{"12,000 arrays", `{"a":` + strings.Repeat("[", 12000), ErrTooDeep},
+		{"65 empty arrays", `{"a":` + strings.Repeat("[", 64) + strings.Repeat("]", 64) + "}", ErrTooDeep},
 		{"many beside each other", `{"a":[` + strings.Repeat("[[]],", 300) + "1]}", nil},
 		{"1,024 values", `{"a":[` + strings.Repeat("0,", 1022) + "0]}", nil},
-		{"1,025 values", `{"a":[` + strings.Repeat("0,", 1023) + "0]}", errTooMany},
+		{"1,025 values", `{"a":[` + strings.Repeat("0,", 1023) + "0]}", ErrTooMany},
 		{"1,024 members", "{" + strings.Repeat(`"x":0,`, 1023) + `"x":0}`, nil},
-		{"1,025 members", "{" + strings.Repeat(`"x":0,`, 1024) + `"x":0}`, errTooMany},
-		{"1,025 values in objects", `{"a":[` + strings.Repeat(`{"x":0},`, 511) + `{"x":0},0]}`, errTooMany},
+		{"1,025 members", "{" + strings.Repeat(`"x":0,`, 1024) + `"x":0}`, ErrTooMany},
+		{"1,025 values in objects", `{"a":[` + strings.Repeat(`{"x":0},`, 511) + `{"x":0},0]}`, ErrTooMany},
 	} {
-		if err := scanObject([]byte(row.data), nil); !errors.Is(err, row.want) {
+		if err := ScanObject([]byte(row.data), nil); !errors.Is(err, row.want) {
 			t.Errorf("%s: got %v, want %v", row.name, err, row.want)
 		}
 	}
@@ -122,8 +122,8 @@ func TestSpells(t *testing.T) {
 func TestScanTakesNoMemory(t *testing.T) {
 	data := []byte(`{"iss":"https:\/\/login.example.com","a":{"b":[1,"x",null]},"\u0062":"ü"}`)
 	allocations := testing.AllocsPerRun(100, func() {
-		members := [...]member{{name: "a"}, {name: "b"}, {name: "iss"}}
-		if err := scanObject(data, members[:]); err != nil || !isStringOf(members[2].in(data), "https://login.example.com") {
+		members := [...]Member{{Name: "a"}, {Name: "b"}, {Name: "iss"}}
+		if err := ScanObject(data, members[:]); err != nil || !IsStringOf(members[2].In(data), "https://login.example.com") {
 			t.Error(err, members)
 		}
 	})
@@ -147,7 +147,7 @@ func FuzzScan(f *testing.F) {
 		if decodeErr := json.Unmarshal(data, &want); decodeErr != nil || want == nil {
 			return // it may accept more, but must not panic
 		}
-		if errors.Is(err, errTooDeep) || errors.Is(err, errTooMany) || err != nil && strings.HasSuffix(err.Error(), "twice") {
+		if errors.Is(err, ErrTooDeep) || errors.Is(err, ErrTooMany) || err != nil && strings.HasSuffix(err.Error(), "twice") {
 			return
 		}
 		if err != nil {

@@ -1,4 +1,4 @@
-package verifier
+package jwt
 
 import (
 	"errors"
@@ -7,21 +7,23 @@ import (
 	"github.com/go-jose/go-jose/v4/json"
 )
 
-var errNotString = errors.New("must be a string")
+// ErrNotString is the reason against a value that is not a string.
+var ErrNotString = errors.New("must be a string")
 
-// An object is a JSON object of a token, with its values as encoding/json
+// An Object is a JSON object of a token, with its values as encoding/json
 // decodes them into an any.
 //
 // It is decoded with the JSON package of go-jose, which matches names in their
 // exact case and refuses an object with a duplicate name at any depth (RFC 7519
 // §4). With encoding/json and struct tags, "AUD" would override "aud", and
 // another library would read something else in the same token.
-type object map[string]any
+type Object map[string]any
 
-func parseObject(data []byte) (object, error) {
+// ParseObject decodes a JSON object. The caller bounds it first, see [ScanObject].
+func ParseObject(data []byte) (Object, error) {
 	var value any
 	if err := json.Unmarshal(data, &value); err != nil {
-		return nil, fmt.Errorf("not JSON: %s", quote(err.Error()))
+		return nil, fmt.Errorf("not JSON: %s", Quote(err.Error()))
 	}
 	members, ok := value.(map[string]any)
 	if !ok {
@@ -30,32 +32,33 @@ func parseObject(data []byte) (object, error) {
 	return members, nil
 }
 
-func (o object) has(name string) bool {
+// Has reports whether o has a member, null included.
+func (o Object) Has(name string) bool {
 	_, ok := o[name]
 	return ok
 }
 
-// text returns a member that must be a string, or "" if it is absent.
-func (o object) text(name string) (string, error) {
+// Text returns a member that must be a string, or "" if it is absent.
+func (o Object) Text(name string) (string, error) {
 	text, ok := o[name].(string)
-	if !ok && o.has(name) {
-		return "", fmt.Errorf("%s: %w", name, errNotString)
+	if !ok && o.Has(name) {
+		return "", fmt.Errorf("%s: %w", name, ErrNotString)
 	}
 	return text, nil
 }
 
-// requiredText returns a member that must be a non-empty string.
-func (o object) requiredText(name string) (string, error) {
-	text, err := o.text(name)
+// RequiredText returns a member that must be a non-empty string.
+func (o Object) RequiredText(name string) (string, error) {
+	text, err := o.Text(name)
 	if err == nil && text == "" {
 		err = fmt.Errorf("%s is missing or empty", name)
 	}
 	return text, err
 }
 
-// texts returns a member that is an array of strings, or a string that split
+// Texts returns a member that is an array of strings, or a string that split
 // splits.
-func (o object) texts(name string, split func(string) []string) ([]string, error) {
+func (o Object) Texts(name string, split func(string) []string) ([]string, error) {
 	switch value := o[name].(type) {
 	case string:
 		return split(value), nil
@@ -71,7 +74,7 @@ func toStrings(name string, values []any) ([]string, error) {
 	for _, value := range values {
 		text, ok := value.(string)
 		if !ok {
-			return nil, fmt.Errorf("%s: every element %w", name, errNotString)
+			return nil, fmt.Errorf("%s: every element %w", name, ErrNotString)
 		}
 		texts = append(texts, text)
 	}

@@ -26,9 +26,9 @@ const (
 func newClientIssuer(t *testing.T) *authtest.Issuer {
 	t.Helper()
 	issuer := authtest.NewIssuer(t)
-	issuer.AddClient(robot, password, "read", "write")
-	issuer.AddClient("free", "secret")
-	issuer.AddClient("narrow", "100%", "read")
+	issuer.AddClient(authtest.Client{ID: robot, Secret: password, Scopes: []string{"read", "write"}})
+	issuer.AddClient(authtest.Client{ID: "free", Secret: "secret"})
+	issuer.AddClient(authtest.Client{ID: "narrow", Secret: "100%", Scopes: []string{"read"}})
 	return issuer
 }
 
@@ -85,7 +85,14 @@ func TestClientCredentials(t *testing.T) {
 // members of the response.
 func tokenRequest(t *testing.T, issuer *authtest.Issuer, method, form string, basic ...string) (status int, header http.Header, members map[string]any) {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), method, issuer.URL+"/token", strings.NewReader(form))
+	return post(t, issuer.URL+"/token", method, form, basic...)
+}
+
+// post sends a form to an endpoint, and returns status, header and members of the
+// response.
+func post(t *testing.T, endpoint, method, form string, basic ...string) (status int, header http.Header, members map[string]any) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), method, endpoint, strings.NewReader(form))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -182,7 +189,7 @@ func TestTokenRequests(t *testing.T) {
 func TestReplacedClient(t *testing.T) {
 	t.Parallel()
 	issuer := newClientIssuer(t)
-	issuer.AddClient("free", "new")
+	issuer.AddClient(authtest.Client{ID: "free", Secret: "new"})
 	for secret, want := range map[string]int{"secret": 401, "new": 200} {
 		if status, _, got := tokenRequest(t, issuer, http.MethodPost, "grant_type=client_credentials", "free", secret); status != want {
 			t.Errorf("%s: got %d and %v", secret, status, got)

@@ -12,6 +12,17 @@
 //		Scope:    "inventory:read",
 //	})
 //
+// A [Token] may also be opaque, so that its server asks the introspection endpoint
+// (RFC 7662) about it until [Issuer.Revoke]. It may have the [Shape] of the tokens
+// of Keycloak, Entra, Okta and other providers, or be bound to a key:
+//
+//	raw := issuer.Mint(authtest.Token{Opaque: true})
+//	raw := issuer.Mint(authtest.Token{Shape: authtest.ShapeKeycloak, Roles: []string{"admin"}})
+//	raw := issuer.Mint(authtest.Token{Confirmation: key.Confirmation()})
+//
+// The key is a [ProofKey], which makes DPoP proofs (RFC 9449), good and bad ones,
+// or a [Certificate] for mutual TLS (RFC 8705).
+//
 // An Issuer also fails on request: it rotates and withdraws keys, becomes
 // unreachable, and delays or replaces its responses. It counts requests, so
 // that a test can prove that a refusal caused none. A client gets its tokens at

@@ -99,7 +99,7 @@ func ExampleRefusesAnonymous() {
 func ExampleIssuer_AddClient() {
 	issuer := authtest.Start()
 	defer issuer.Close()
-	issuer.AddClient("robot", "secret", "inventory:read")
+	issuer.AddClient(authtest.Client{ID: "robot", Secret: "secret", Scopes: []string{"inventory:read"}})
 	cfg := clientcredentials.Config{
 		ClientID:       "robot",
 		ClientSecret:   "secret",

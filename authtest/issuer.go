@@ -3,7 +3,6 @@ package authtest
 import (
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"net/http/httptest"
 	"slices"
 	"sync"
@@ -20,12 +19,6 @@ const (
 	OAuthPath  = "/.well-known/oauth-authorization-server" // RFC 8414 §3
 )
 
-// The other paths that an Issuer serves.
-const (
-	keySetPath = "/keys"
-	tokenPath  = "/token"
-)
-
 // An Issuer is an OpenID provider on a loopback address. It is safe for
 // concurrent use. The zero value is not usable; use [NewIssuer] or [Start].
 type Issuer struct {
@@ -33,14 +26,15 @@ type Issuer struct {
 	// iss claim of the tokens. It must not be changed.
 	URL string
 
-	reporter  reporter
-	server    *httptest.Server
-	closing   sync.Once
-	discovery endpoint
-	keySet    endpoint
-	tokens    endpoint
-	down      atomic.Bool
-	minted    atomic.Int64 // the number of tokens, for the jti claim
+	reporter      reporter
+	server        *httptest.Server
+	closing       sync.Once
+	discovery     endpoint
+	keySet        endpoint
+	tokens        endpoint
+	introspection endpoint
+	down          atomic.Bool
+	minted        atomic.Int64 // the number of tokens, for the jti claim
 
 	mu        sync.Mutex
 	signing   []*key // one for each algorithm, in the order given to NewIssuer
@@ -49,26 +43,10 @@ type Issuer struct {
 	strangers []*key // never published, see Token.Forged
 	nextKey   int
 	places    []string // the paths of the discovery document
-	clients   map[string]client
-}
-
-// A reporter receives mistakes in the test.
-type reporter interface {
-	Helper()
-	Errorf(format string, args ...any)
-}
-
-// panics is the reporter of an Issuer without a test.
-type panics struct{}
-
-func (panics) Helper() {}
-
-func (panics) Errorf(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }
-
-// An endpoint counts its requests. Its handler can be replaced.
-type endpoint struct {
-	requests    atomic.Int64
-	replacement atomic.Pointer[http.Handler]
+	clients   map[string]Client
+	opaque    *memory[opaqueToken]
+	revoked   *memory[struct{}]
+	used      *memory[struct{}] // the jti of assertions, with their client
 }
 
 // NewIssuer starts an Issuer that is closed when the test ends. It publishes
@@ -81,11 +59,7 @@ type endpoint struct {
 // process, but never by two at the same time.
 func NewIssuer(tb testing.TB, algorithms ...string) *Issuer {
 	tb.Helper()
-	var r reporter = tb
-	if _, ok := tb.(*testing.F); ok {
-		r = panics{} // a fuzz target must not call methods of its F
-	}
-	i, err := start(r, algorithms)
+	i, err := start(reporterOf(tb), algorithms)
 	if err != nil {
 		tb.Fatalf("authtest: %v", err)
 	}
@@ -107,7 +81,14 @@ func start(r reporter, algorithms []string) (*Issuer, error) {
 	if len(algorithms) == 0 {
 		algorithms = []string{"ES256"}
 	}
-	i := &Issuer{reporter: r, places: []string{OpenIDPath, OAuthPath}, clients: make(map[string]client)}
+	i := &Issuer{
+		reporter: r,
+		places:   []string{OpenIDPath, OAuthPath},
+		clients:  make(map[string]Client),
+		opaque:   newMemory[opaqueToken](remembered),
+		revoked:  newMemory[struct{}](remembered),
+		used:     newMemory[struct{}](remembered),
+	}
 	for _, algorithm := range algorithms {
 		k, err := i.newKey(algorithm)
 		if err != nil {
@@ -151,6 +132,14 @@ func (i *Issuer) DiscoveryRequests() int { return int(i.discovery.requests.Load(
 // failed ones.
 func (i *Issuer) KeySetRequests() int { return int(i.keySet.requests.Load()) }
 
+// TokenRequests returns the number of requests to the token endpoint, including
+// failed ones.
+func (i *Issuer) TokenRequests() int { return int(i.tokens.requests.Load()) }
+
+// IntrospectionRequests returns the number of requests to the introspection
+// endpoint, including failed ones.
+func (i *Issuer) IntrospectionRequests() int { return int(i.introspection.requests.Load()) }
+
 // Discovery returns the discovery document that the issuer serves.
 func (i *Issuer) Discovery() []byte {
 	return i.marshal(map[string]any{
@@ -158,24 +147,34 @@ func (i *Issuer) Discovery() []byte {
 		"jwks_uri":                              i.URL + keySetPath,
 		"authorization_endpoint":                i.URL + "/authorize",
 		"token_endpoint":                        i.URL + tokenPath,
+		"introspection_endpoint":                i.URL + introspectionPath,
 		"grant_types_supported":                 []string{"client_credentials"},
-		"token_endpoint_auth_methods_supported": []string{"client_secret_basic", "client_secret_post"},
 		"response_types_supported":              []string{"code"},
 		"subject_types_supported":               []string{"public"},
 		"id_token_signing_alg_values_supported": i.algorithms(),
 		"code_challenge_methods_supported":      []string{"S256"},
+		"dpop_signing_alg_values_supported":     proofAlgorithms,
+
+		"token_endpoint_auth_methods_supported":                    authMethods,
+		"token_endpoint_auth_signing_alg_values_supported":         assertionAlgorithms,
+		"introspection_endpoint_auth_methods_supported":            authMethods,
+		"introspection_endpoint_auth_signing_alg_values_supported": assertionAlgorithms,
 	})
 }
 
 // KeySet returns the key set (RFC 7517 §5) that the issuer currently serves.
 func (i *Issuer) KeySet() []byte {
-	i.mu.Lock()
-	defer i.mu.Unlock()
 	set := jose.JSONWebKeySet{Keys: []jose.JSONWebKey{}}
-	for _, k := range append(append([]*key{}, i.signing...), i.retired...) {
+	for _, k := range i.published() {
 		set.Keys = append(set.Keys, k.public())
 	}
 	return i.marshal(set)
+}
+
+func (i *Issuer) published() []*key {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return slices.Concat(i.signing, i.retired)
 }
 
 func (i *Issuer) algorithms() []string {
@@ -186,48 +185,6 @@ func (i *Issuer) algorithms() []string {
 		names = append(names, k.algorithm)
 	}
 	return names
-}
-
-func (i *Issuer) handler() http.Handler {
-	mux := http.NewServeMux()
-	mux.Handle(keySetPath, i.counted(&i.keySet, func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, i.KeySet()) }))
-	mux.Handle(tokenPath, i.counted(&i.tokens, i.serveToken))
-	mux.Handle("/", i.counted(&i.discovery, func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, i.Discovery()) }))
-	return mux
-}
-
-// counted returns a handler that counts the requests of an endpoint. It fails if
-// the issuer is down, and gives way to the replacement of the endpoint if there is
-// one.
-func (i *Issuer) counted(e *endpoint, next http.HandlerFunc) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		e.requests.Add(1)
-		if i.down.Load() {
-			// The server closes the connection without a response and does not
-			// log the panic.
-			panic(http.ErrAbortHandler)
-		}
-		if !i.hasPath(r.URL.Path) {
-			http.NotFound(w, r)
-			return
-		}
-		if replacement := e.replacement.Load(); replacement != nil {
-			(*replacement).ServeHTTP(w, r)
-			return
-		}
-		next(w, r)
-	})
-}
-
-func (i *Issuer) hasPath(path string) bool {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	return path == keySetPath || path == tokenPath || slices.Contains(i.places, path)
-}
-
-func writeJSON(w http.ResponseWriter, body []byte) {
-	w.Header().Set("Content-Type", "application/json")
-	_, _ = w.Write(body) // fails only if the client has gone away
 }
 
 // marshal encodes values of this package or of a test. A failure is a mistake

@@ -81,7 +81,14 @@ func concatenate(r, s *big.Int) []byte {
 	return signature
 }
 
-// spareRSA holds the RSA keys of closed issuers.
+// recycle makes a private key that was slow to generate available for another key.
+func (k *key) recycle() {
+	if private, ok := k.signer.(*rsa.PrivateKey); ok {
+		spareRSA.put(private)
+	}
+}
+
+// spareRSA holds the RSA keys that are not used any more.
 var spareRSA rsaPool
 
 type rsaPool struct {

@@ -1,9 +1,6 @@
 package authtest
 
-import (
-	"crypto/rsa"
-	"fmt"
-)
+import "fmt"
 
 // RotateKeys replaces the signing key of each algorithm by one with a new key
 // ID. The old keys stay published until [Issuer.WithdrawOldKeys]. A verifier
@@ -46,9 +43,7 @@ func (i *Issuer) recycleKeys() {
 	defer i.mu.Unlock()
 	for _, keys := range [][]*key{i.signing, i.retired, i.withdrawn, i.strangers} {
 		for _, k := range keys {
-			if private, ok := k.signer.(*rsa.PrivateKey); ok {
-				spareRSA.put(private)
-			}
+			k.recycle()
 		}
 	}
 }

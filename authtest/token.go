@@ -2,14 +2,8 @@ package authtest
 
 import (
 	"cmp"
-	"crypto/hmac"
-	"crypto/sha256"
-	"crypto/x509"
-	"encoding/base64"
-	"encoding/pem"
 	"fmt"
 	"maps"
-	"strings"
 	"time"
 )
 
@@ -21,9 +15,10 @@ const (
 )
 
 // A Token describes an access token for [Issuer.Mint]. The zero value describes
-// a valid token, apart from its missing audience.
+// a valid token of a user, apart from its missing audience.
 type Token struct {
-	// Subject is the sub claim; empty means "user-1".
+	// Subject is the sub claim; empty means "user-1", and for a client's own token
+	// the value that the shape has for it.
 	Subject string
 	// ClientID is the client_id claim; empty means "client-1".
 	ClientID string
@@ -33,12 +28,25 @@ type Token struct {
 	// Scope is the scope claim, scopes separated by spaces. Empty means no
 	// claim.
 	Scope string
+	// Roles is the roles claim (RFC 9068 §2.2.3.1). Empty means no claim.
+	Roles []string
 	// IssuedAt is the iat claim, in whole seconds. Zero means now.
 	IssuedAt time.Time
 	// Lifetime is the time from IssuedAt to the exp claim. Zero means five
 	// minutes. A negative Lifetime makes an expired token if it exceeds the
 	// leeway of the verifier.
 	Lifetime time.Duration
+	// Confirmation is the cnf claim, which binds the token to a key (RFC 7800
+	// §3.1), see [ProofKey.Confirmation] and [Certificate.Confirmation]. Nil means
+	// no claim.
+	Confirmation map[string]any
+
+	// ForClient makes the token one that a client got for itself (RFC 6749 §4.4),
+	// with the client as the subject.
+	ForClient bool
+	// Shape renames, adds and removes header parameters and claims, so that the
+	// token looks like one of a provider. The zero value is [ShapeRFC9068].
+	Shape Shape
 
 	// Claims are further claims. They override those above; the value [Omit]
 	// removes a claim.
@@ -53,19 +61,26 @@ type Token struct {
 	// "HS256" signs with the issuer's public key as the secret (RFC 8725 §2.1).
 	Algorithm string
 	// Forged makes a token that names a key of the issuer but is signed with a
-	// key that the issuer never published.
+	// key that the issuer never published. An opaque token that is forged is one
+	// that the issuer does not know.
 	Forged bool
+
+	// Opaque makes a random string instead of a JWT. The introspection endpoint
+	// answers with its claims, see [Issuer.Introspection]. It has no header and no
+	// signature, so Header and Algorithm have no effect. The issuer remembers the
+	// last 65,536 opaque tokens.
+	Opaque bool
 }
 
-// Omit removes a claim or a parameter, as a value in [Token.Claims] or
-// [Token.Header].
+// Omit removes a claim or a parameter, as a value in [Token.Claims],
+// [Token.Header], [Proof.Claims] or [Proof.Header].
 var Omit any = omit{}
 
 type omit struct{}
 
-// Mint returns the signed access token (RFC 9068) that t describes. A token
-// that cannot be minted is reported to the test as an error, and the result is
-// empty.
+// Mint returns the access token that t describes: a JWT (RFC 9068), or an opaque
+// string. A token that cannot be minted is reported to the test as an error, and
+// the result is empty.
 func (i *Issuer) Mint(t Token) string {
 	i.reporter.Helper()
 	raw, err := i.mint(t)
@@ -92,55 +107,46 @@ func (i *Issuer) Sign(header, claims string) string {
 	return ""
 }
 
-// Tamper returns a token with one bit of its signature changed. It returns a
-// token without a signature unchanged.
-func Tamper(raw string) string {
-	dot := strings.LastIndexByte(raw, '.')
-	signature, err := base64.RawURLEncoding.DecodeString(raw[dot+1:])
-	if err != nil || len(signature) == 0 {
-		return raw
-	}
-	signature[0] ^= 1
-	return raw[:dot+1] + base64.RawURLEncoding.EncodeToString(signature)
-}
-
 func (i *Issuer) mint(t Token) (string, error) {
-	id, algorithm, sign, err := i.signature(t)
-	if err != nil {
-		return "", err
+	if t.Opaque {
+		claims, err := i.shape(t, make(map[string]any))
+		if err != nil {
+			return "", err
+		}
+		return i.mintOpaque(t, claims), nil
 	}
-	header := override(map[string]any{"typ": "at+jwt", "alg": algorithm, "kid": id}, t.Header)
-	claims := override(i.claims(t), t.Claims)
-	return serialize(i.marshal(header), i.marshal(claims), sign)
-}
-
-type signFunc func(input []byte) ([]byte, error)
-
-// signature returns the key ID and the algorithm for the header of a token, and
-// the function that signs it.
-func (i *Issuer) signature(t Token) (id, algorithm string, sign signFunc, err error) {
 	named := t.Algorithm
 	if named == "none" || named == "HS256" {
 		named = ""
 	}
 	k, err := i.signingKey(named)
 	if err != nil {
-		return "", "", nil, err
+		return "", err
 	}
-	switch {
-	case t.Algorithm == "none":
-		return k.id, t.Algorithm, func([]byte) ([]byte, error) { return nil, nil }, nil
-	case t.Algorithm == "HS256":
-		return k.id, t.Algorithm, k.signWithPublicKey, nil
-	case t.Forged:
-		stranger, err := i.stranger(k.algorithm)
-		if err != nil {
-			return "", "", nil, err
-		}
-		return k.id, k.algorithm, stranger.sign, nil
-	default:
-		return k.id, k.algorithm, k.sign, nil
+	algorithm, sign, err := k.signature(t.Algorithm, t.Forged, func() (*key, error) { return i.stranger(k.algorithm) })
+	if err != nil {
+		return "", err
 	}
+	header := map[string]any{"typ": "at+jwt", "alg": algorithm, "kid": k.id}
+	claims, err := i.shape(t, header)
+	if err != nil {
+		return "", err
+	}
+	override(header, t.Header)
+	return serialize(i.marshal(header), i.marshal(claims), sign)
+}
+
+// shape returns the claims of a token, and gives the header its shape.
+func (i *Issuer) shape(t Token, header map[string]any) (map[string]any, error) {
+	claims := i.claims(t)
+	if err := t.Shape.apply(shaping{issuer: i.URL, token: t, header: header, claims: claims}); err != nil {
+		return nil, err
+	}
+	if t.Confirmation != nil {
+		claims["cnf"] = t.Confirmation
+	}
+	override(claims, t.Claims)
+	return claims, nil
 }
 
 func (i *Issuer) signingKey(algorithm string) (*key, error) {
@@ -171,15 +177,20 @@ func (i *Issuer) stranger(algorithm string) (*key, error) {
 	return k, nil
 }
 
+// claims returns the claims of RFC 9068 §2.2.
 func (i *Issuer) claims(t Token) map[string]any {
 	issued := t.IssuedAt
 	if issued.IsZero() {
 		issued = time.Now()
 	}
+	clientID, subject := cmp.Or(t.ClientID, defaultClientID), defaultSubject
+	if t.ForClient {
+		subject = clientID
+	}
 	claims := map[string]any{
 		"iss":       i.URL,
-		"sub":       cmp.Or(t.Subject, defaultSubject),
-		"client_id": cmp.Or(t.ClientID, defaultClientID),
+		"sub":       cmp.Or(t.Subject, subject),
+		"client_id": clientID,
 		"iat":       issued.Unix(),
 		"exp":       issued.Add(cmp.Or(t.Lifetime, defaultLifetime)).Unix(),
 		"jti":       fmt.Sprintf("token-%d", i.minted.Add(1)),
@@ -194,35 +205,14 @@ func (i *Issuer) claims(t Token) map[string]any {
 	if t.Scope != "" {
 		claims["scope"] = t.Scope
 	}
+	if len(t.Roles) > 0 {
+		claims["roles"] = t.Roles
+	}
 	return claims
 }
 
-func override(values, further map[string]any) map[string]any {
+// override sets further values, and removes those that are [Omit].
+func override(values, further map[string]any) {
 	maps.Copy(values, further)
 	maps.DeleteFunc(values, func(_ string, value any) bool { return value == Omit })
-	return values
-}
-
-// signWithPublicKey makes the signature of an attacker against verifiers that
-// use the public key of an asymmetric algorithm as a shared secret.
-func (k *key) signWithPublicKey(input []byte) ([]byte, error) {
-	der, err := x509.MarshalPKIXPublicKey(k.signer.Public())
-	if err != nil {
-		return nil, err
-	}
-	secret := pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})
-	mac := hmac.New(sha256.New, secret)
-	mac.Write(input)
-	return mac.Sum(nil), nil
-}
-
-// serialize returns a JWS in compact serialization (RFC 7515 §7.1).
-func serialize(header, claims []byte, sign signFunc) (string, error) {
-	encode := base64.RawURLEncoding.EncodeToString
-	input := encode(header) + "." + encode(claims)
-	signature, err := sign([]byte(input))
-	if err != nil {
-		return "", err
-	}
-	return input + "." + encode(signature), nil
 }

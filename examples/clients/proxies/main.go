@@ -49,7 +49,7 @@ type server interface {
 func run(ctx context.Context, stdout io.Writer, origins []string) error {
 	issuer := authtest.Start()
 	defer issuer.Close()
-	issuer.AddClient("proxies", "secret")
+	issuer.AddClient(authtest.Client{ID: "proxies", Secret: "secret"})
 	servers, err := newServers(origins, issuer.URL)
 	if err != nil {
 		return err

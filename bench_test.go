@@ -25,7 +25,7 @@ import (
 func benchAuthorizer(b *testing.B) (*drawbridge.Authorizer, string) {
 	b.Helper()
 	issuer := authtest.NewIssuer(b)
-	jwt, err := verifier.NewJWT(verifier.JWTConfig{Issuer: issuer.URL})
+	jwt, err := verifier.New(verifier.Config{JWT: []verifier.JWTConfig{{Issuer: issuer.URL}}})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -10,7 +10,7 @@
 //
 //   - [New] joins the resources, the policy and a verifier into an [Authorizer],
 //     the one place that decides.
-//   - verifier.NewJWT returns a verifier of JWT access tokens (RFC 9068).
+//   - verifier.New returns a verifier of access tokens: JWTs (RFC 9068) and opaque ones (RFC 7662).
 //   - connectauth.Guard, grpcauth.ServerOptions or httpbridge.New put the
 //     Authorizer in front of a server.
 //

@@ -66,7 +66,7 @@ type servers struct {
 func newServers(t *testing.T, issuer *authtest.Issuer) *servers {
 	t.Helper()
 	s := new(servers)
-	jwt, err := verifier.NewJWT(verifier.JWTConfig{Issuer: issuer.URL})
+	jwt, err := verifier.New(verifier.Config{JWT: []verifier.JWTConfig{{Issuer: issuer.URL}}})
 	if err != nil {
 		t.Fatal(err)
 	}

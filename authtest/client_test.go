@@ -47,7 +47,7 @@ func TestClientCredentials(t *testing.T) {
 	if !reflect.DeepEqual(metadata.Grants, []string{"client_credentials"}) {
 		t.Errorf("grants are %q", metadata.Grants)
 	}
-	jwt, err := verifier.NewJWT(verifier.JWTConfig{Issuer: issuer.URL})
+	jwt, err := verifier.New(verifier.Config{JWT: []verifier.JWTConfig{{Issuer: issuer.URL}}})
 	if err != nil {
 		t.Fatal(err)
 	}

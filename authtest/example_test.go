@@ -23,7 +23,7 @@ func Example() {
 	issuer := authtest.Start()
 	defer issuer.Close()
 
-	jwt, err := verifier.NewJWT(verifier.JWTConfig{Issuer: issuer.URL})
+	jwt, err := verifier.New(verifier.Config{JWT: []verifier.JWTConfig{{Issuer: issuer.URL}}})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -54,7 +54,7 @@ func Example() {
 func ExampleIssuer_Down() {
 	issuer := authtest.Start()
 	defer issuer.Close()
-	jwt, err := verifier.NewJWT(verifier.JWTConfig{Issuer: issuer.URL})
+	jwt, err := verifier.New(verifier.Config{JWT: []verifier.JWTConfig{{Issuer: issuer.URL}}})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -111,7 +111,7 @@ func ExampleIssuer_AddClient() {
 		fmt.Println(err)
 		return
 	}
-	jwt, err := verifier.NewJWT(verifier.JWTConfig{Issuer: issuer.URL})
+	jwt, err := verifier.New(verifier.Config{JWT: []verifier.JWTConfig{{Issuer: issuer.URL}}})
 	if err != nil {
 		fmt.Println(err)
 		return

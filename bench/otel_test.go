@@ -83,7 +83,7 @@ func (j *journal) String() string {
 func newWatched(t *testing.T) *watched {
 	t.Helper()
 	issuer := authtest.NewIssuer(t)
-	jwt, err := verifier.NewJWT(verifier.JWTConfig{Issuer: issuer.URL})
+	jwt, err := verifier.New(verifier.Config{JWT: []verifier.JWTConfig{{Issuer: issuer.URL}}})
 	if err != nil {
 		t.Fatal(err)
 	}

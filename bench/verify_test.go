@@ -81,7 +81,7 @@ func verifiers(b *testing.B, issuer *authtest.Issuer, algorithm string) []namedV
 
 func newJWT(b *testing.B, issuer *authtest.Issuer) verify {
 	b.Helper()
-	v, err := verifier.NewJWT(verifier.JWTConfig{Issuer: issuer.URL, CacheSize: -1})
+	v, err := verifier.New(verifier.Config{CacheSize: -1, JWT: []verifier.JWTConfig{{Issuer: issuer.URL}}})
 	if err != nil {
 		b.Fatal(err)
 	}

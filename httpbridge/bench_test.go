@@ -48,7 +48,7 @@ func lookUp(cfg *drawbridge.Config) {
 func withJWT(tb testing.TB) (change func(*drawbridge.Config), raw string) {
 	tb.Helper()
 	issuer := authtest.NewIssuer(tb)
-	jwt, err := verifier.NewJWT(verifier.JWTConfig{Issuer: issuer.URL, Logger: slog.New(slog.DiscardHandler)})
+	jwt, err := verifier.New(verifier.Config{Logger: slog.New(slog.DiscardHandler), JWT: []verifier.JWTConfig{{Issuer: issuer.URL}}})
 	if err != nil {
 		tb.Fatal(err)
 	}

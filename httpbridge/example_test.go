@@ -27,7 +27,7 @@ import (
 // newBridge accepts the tokens of an issuer. No protobuf descriptor describes
 // the service "inventory", which is a plain HTTP handler.
 func newBridge(issuer string) (*httpbridge.Bridge, error) {
-	jwt, err := verifier.NewJWT(verifier.JWTConfig{Issuer: issuer})
+	jwt, err := verifier.New(verifier.Config{JWT: []verifier.JWTConfig{{Issuer: issuer}}})
 	if err != nil {
 		return nil, err
 	}

@@ -36,7 +36,7 @@ type Config struct {
 	PublicEndpoint bool
 	// Verifiers return the counts of verifiers of tokens, one for each issuer, and
 	// add metrics of verifications, key sets and caches: the method Stats of a
-	// verifier.JWT, for instance. They are called whenever the metrics are collected, for as long as the
+	// verifier.Verifier, for instance. They are called whenever the metrics are collected, for as long as the
 	// MeterProvider lives, and concurrently if several readers collect.
 	Verifiers []func() token.Stats
 }

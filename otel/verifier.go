@@ -59,11 +59,22 @@ func watch(meter metric.Meter, stats []func() token.Stats, faults *fault.List) {
 func (v *verifiers) observe(_ context.Context, o metric.Observer) error {
 	invalid := semconv.ErrorTypeKey.String(challenge.ReasonInvalidToken.String())
 	unavailable := semconv.ErrorTypeKey.String(challenge.ReasonUnavailable.String())
+	var counts []token.Stats
+	var entries uint64
+	rest := token.Stats{} // of the tokens that belong to no issuer
 	for _, f := range v.stats {
-		stats := f()
+		all := f()
+		entries += all.CacheEntries
+		counts = append(counts, all.Issuers...)
+		add(&rest, remainder(all))
+	}
+	o.ObserveInt64(v.entries, clamp(entries))
+	for _, stats := range append(counts, rest) {
 		observe := func(counter metric.Int64Observable, count uint64, attributes ...attribute.KeyValue) {
-			attributes = append(attributes, issuerKey.String(stats.Issuer))
-			o.ObserveInt64(counter, int64(min(count, math.MaxInt64)), metric.WithAttributes(attributes...))
+			if stats.Issuer != "" {
+				attributes = append(attributes, issuerKey.String(stats.Issuer))
+			}
+			o.ObserveInt64(counter, clamp(count), metric.WithAttributes(attributes...))
 		}
 		observe(v.verifications, stats.Valid)
 		observe(v.verifications, stats.Invalid, invalid)
@@ -72,7 +83,35 @@ func (v *verifiers) observe(_ context.Context, o metric.Observer) error {
 		observe(v.fetches, stats.KeySetFailures, unavailable)
 		observe(v.lookups, stats.CacheHits, outcomeKey.String("hit"))
 		observe(v.lookups, stats.CacheMisses, outcomeKey.String("miss"))
-		observe(v.entries, stats.CacheEntries)
 	}
 	return nil
 }
+
+// fields returns the counts that issuers have.
+func fields(s *token.Stats) [7]*uint64 {
+	return [...]*uint64{&s.Valid, &s.Invalid, &s.Unavailable, &s.KeySetFetches, &s.KeySetFailures, &s.CacheHits, &s.CacheMisses}
+}
+
+// add adds counts to a sum.
+func add(sum *token.Stats, stats token.Stats) {
+	for i, count := range fields(&stats) {
+		*fields(sum)[i] += *count
+	}
+}
+
+// remainder returns the counts of the tokens that belong to no issuer.
+func remainder(all token.Stats) token.Stats {
+	rest := all
+	for _, stats := range all.Issuers {
+		for i, count := range fields(&stats) {
+			// The counts are not read at one instant, so a part may exceed the sum.
+			*fields(&rest)[i] -= min(*fields(&rest)[i], *count)
+		}
+	}
+	return token.Stats{
+		Valid: rest.Valid, Invalid: rest.Invalid, Unavailable: rest.Unavailable, KeySetFetches: rest.KeySetFetches,
+		KeySetFailures: rest.KeySetFailures, CacheHits: rest.CacheHits, CacheMisses: rest.CacheMisses,
+	}
+}
+
+func clamp(count uint64) int64 { return int64(min(count, math.MaxInt64)) }

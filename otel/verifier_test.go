@@ -20,8 +20,11 @@ import (
 func TestVerifiers(t *testing.T) {
 	t.Parallel()
 	counts := []token.Stats{
-		{Issuer: "https://a", Valid: 1, Invalid: 2, Unavailable: 3, KeySetFetches: 4, KeySetFailures: 5, CacheHits: 6, CacheMisses: 7, CacheEntries: 8},
-		{Issuer: "https://b", Valid: 1 << 63},
+		{
+			Valid: 1, Invalid: 12, Unavailable: 3, KeySetFetches: 4, KeySetFailures: 5, CacheHits: 6, CacheMisses: 9, CacheEntries: 8,
+			Issuers: []token.Stats{{Issuer: "https://a", Valid: 1, Invalid: 2, Unavailable: 3, KeySetFetches: 4, KeySetFailures: 5, CacheHits: 6, CacheMisses: 7}},
+		},
+		{Valid: 1 << 63, Invalid: 1, CacheEntries: 1, Issuers: []token.Stats{{Issuer: "https://b", Valid: 1<<63 + 1}}},
 	}
 	s := newSDK()
 	s.observer(t, func(cfg *otel.Config) {
@@ -31,29 +34,32 @@ func TestVerifiers(t *testing.T) {
 	})
 	want := map[string][]string{
 		"drawbridge.verifications": {
+			"0 ",
 			"0 drawbridge.issuer=https://b error.type=invalid_token",
 			"0 drawbridge.issuer=https://b error.type=unavailable",
+			"0 error.type=unavailable",
 			"1 drawbridge.issuer=https://a",
+			"11 error.type=invalid_token",
 			"2 drawbridge.issuer=https://a error.type=invalid_token",
 			"3 drawbridge.issuer=https://a error.type=unavailable",
 			"9223372036854775807 drawbridge.issuer=https://b",
 		},
 		"drawbridge.key_set.fetches": {
-			"0 drawbridge.issuer=https://b", "0 drawbridge.issuer=https://b error.type=unavailable",
+			"0 ", "0 drawbridge.issuer=https://b", "0 drawbridge.issuer=https://b error.type=unavailable", "0 error.type=unavailable",
 			"4 drawbridge.issuer=https://a", "5 drawbridge.issuer=https://a error.type=unavailable",
 		},
 		"drawbridge.token_cache.lookups": {
-			"0 drawbridge.issuer=https://b drawbridge.outcome=hit", "0 drawbridge.issuer=https://b drawbridge.outcome=miss",
+			"0 drawbridge.issuer=https://b drawbridge.outcome=hit", "0 drawbridge.issuer=https://b drawbridge.outcome=miss", "0 drawbridge.outcome=hit", "2 drawbridge.outcome=miss",
 			"6 drawbridge.issuer=https://a drawbridge.outcome=hit", "7 drawbridge.issuer=https://a drawbridge.outcome=miss",
 		},
-		"drawbridge.token_cache.entries": {"0 drawbridge.issuer=https://b", "8 drawbridge.issuer=https://a"},
+		"drawbridge.token_cache.entries": {"9 "},
 	}
 	if got := s.metrics(t); !reflect.DeepEqual(got, want) {
 		t.Errorf("got\n%q\nwant\n%q", got, want)
 	}
-	counts[0].CacheEntries, counts[0].Valid = 1, 10
+	counts[0].CacheEntries, counts[0].Issuers[0].Valid = 1, 10
 	got := s.metrics(t)
-	if entries := got["drawbridge.token_cache.entries"]; !slices.Contains(entries, "1 drawbridge.issuer=https://a") {
+	if entries := got["drawbridge.token_cache.entries"]; !slices.Contains(entries, "2 ") {
 		t.Errorf("later, entries %q", entries)
 	}
 	if verifications := got["drawbridge.verifications"]; !slices.Contains(verifications, "10 drawbridge.issuer=https://a") {
@@ -65,7 +71,7 @@ func TestVerifiers(t *testing.T) {
 func TestVerifierStats(t *testing.T) {
 	t.Parallel()
 	issuer := authtest.NewIssuer(t)
-	jwt, err := verifier.NewJWT(verifier.JWTConfig{Issuer: issuer.URL})
+	jwt, err := verifier.New(verifier.Config{JWT: []verifier.JWTConfig{{Issuer: issuer.URL}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,7 +88,7 @@ func TestVerifierStats(t *testing.T) {
 		"drawbridge.verifications":       "2 drawbridge.issuer=" + issuer.URL,
 		"drawbridge.key_set.fetches":     "1 drawbridge.issuer=" + issuer.URL,
 		"drawbridge.token_cache.lookups": "1 drawbridge.issuer=" + issuer.URL + " drawbridge.outcome=hit",
-		"drawbridge.token_cache.entries": "1 drawbridge.issuer=" + issuer.URL,
+		"drawbridge.token_cache.entries": "1 ",
 	} {
 		if !slices.Contains(got[name], want) {
 			t.Errorf("%s: got %q, want %q", name, got[name], want)

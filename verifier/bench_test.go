@@ -31,10 +31,10 @@ func benchmarkToken(b *testing.B, issuer *authtest.Issuer, lifetime time.Duratio
 	})
 }
 
-func benchmarkVerify(b *testing.B, config verifier.JWTConfig, algorithm string) {
+func benchmarkVerify(b *testing.B, config verifier.Config, algorithm string) {
 	issuer := authtest.NewIssuer(b, algorithm)
-	config.Issuer = issuer.URL
-	v, err := verifier.NewJWT(config)
+	config.JWT = []verifier.JWTConfig{{Issuer: issuer.URL}}
+	v, err := verifier.New(config)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -52,13 +52,13 @@ func benchmarkVerify(b *testing.B, config verifier.JWTConfig, algorithm string) 
 }
 
 func BenchmarkVerifyCached(b *testing.B) {
-	benchmarkVerify(b, verifier.JWTConfig{}, "ES256")
+	benchmarkVerify(b, verifier.Config{}, "ES256")
 }
 
 func BenchmarkVerifyUncached(b *testing.B) {
 	for _, algorithm := range benchmarkAlgorithms {
 		b.Run(algorithm, func(b *testing.B) {
-			benchmarkVerify(b, verifier.JWTConfig{CacheSize: -1}, algorithm)
+			benchmarkVerify(b, verifier.Config{CacheSize: -1}, algorithm)
 		})
 	}
 }
@@ -143,7 +143,7 @@ func BenchmarkJOSE(b *testing.B) {
 // BenchmarkRefuse has the tokens of TestRefusalTakesLittleMemory, and two that
 // cost a signature check.
 func BenchmarkRefuse(b *testing.B) {
-	f := newFixture(b, verifier.JWTConfig{}, "RS256")
+	f := newFixture(b, verifier.Config{}, "RS256")
 	good := f.mint()
 	f.accepts(b, good)
 	rows := append(usualRefusals(b, f), hostileRefusals(f)...)

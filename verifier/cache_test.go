@@ -12,7 +12,7 @@ import (
 
 func TestCacheIsBounded(t *testing.T) {
 	const size = 10
-	f := newFixture(t, verifier.JWTConfig{CacheSize: size})
+	f := newFixture(t, verifier.Config{CacheSize: size})
 	inAllCalls(8, func(int) {
 		for range 20 {
 			f.accepts(t, f.mint())
@@ -29,7 +29,7 @@ func TestCacheIsBounded(t *testing.T) {
 // TestCacheKeepsWhatIsUsed proves that other tokens do not evict one that is in
 // use.
 func TestCacheKeepsWhatIsUsed(t *testing.T) {
-	f := newFixture(t, verifier.JWTConfig{CacheSize: 10})
+	f := newFixture(t, verifier.Config{CacheSize: 10})
 	raw := f.mint()
 	first, err := f.verify(t, raw)
 	if err != nil {
@@ -45,7 +45,7 @@ func TestCacheKeepsWhatIsUsed(t *testing.T) {
 
 // TestCacheForgetsTheOldest proves that a full cache goes on to take new tokens.
 func TestCacheForgetsTheOldest(t *testing.T) {
-	f := newFixture(t, verifier.JWTConfig{CacheSize: 10})
+	f := newFixture(t, verifier.Config{CacheSize: 10})
 	for i := range 30 {
 		raw := f.mint()
 		first, err := f.verify(t, raw)
@@ -59,7 +59,7 @@ func TestCacheForgetsTheOldest(t *testing.T) {
 }
 
 func TestCacheHoldsEachTokenOnce(t *testing.T) {
-	f := newFixture(t, verifier.JWTConfig{})
+	f := newFixture(t, verifier.Config{})
 	raw := f.mint()
 	inAllCalls(8, func(int) { f.accepts(t, raw) })
 	if n := f.verifier.Stats().CacheEntries; n != 1 {
@@ -80,7 +80,7 @@ func TestNotCached(t *testing.T) {
 		{"wrong signature", 0, forged, token.ErrInvalid},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			f := newFixture(t, verifier.JWTConfig{CacheSize: row.size})
+			f := newFixture(t, verifier.Config{CacheSize: row.size})
 			raw := f.mint(row.alter)
 			for range 2 {
 				if row.want == nil {
@@ -99,7 +99,7 @@ func TestNotCached(t *testing.T) {
 // TestCacheComparesAll proves that a token that resembles a known one is not
 // mistaken for it (GHSA-4mq7-pvjg-xp2r).
 func TestCacheComparesAll(t *testing.T) {
-	f := newFixture(t, verifier.JWTConfig{})
+	f := newFixture(t, verifier.Config{})
 	raw := f.mint()
 	f.accepts(t, raw)
 	f.refuses(t, authtest.Tamper(raw), token.ErrInvalid)
@@ -110,7 +110,7 @@ func TestCacheComparesAll(t *testing.T) {
 
 // TestCacheOfOneIssuer proves that verifiers share nothing.
 func TestCacheOfOneIssuer(t *testing.T) {
-	one, other := newFixture(t, verifier.JWTConfig{}), newFixture(t, verifier.JWTConfig{})
+	one, other := newFixture(t, verifier.Config{}), newFixture(t, verifier.Config{})
 	raw := one.mint()
 	one.accepts(t, raw)
 	other.refuses(t, raw, token.ErrInvalid)
@@ -118,7 +118,7 @@ func TestCacheOfOneIssuer(t *testing.T) {
 
 func TestKnownTokenTakesNoMemory(t *testing.T) {
 	issuer := authtest.NewIssuer(t)
-	v, err := verifier.NewJWT(verifier.JWTConfig{Issuer: issuer.URL})
+	v, err := verifier.New(verifier.Config{JWT: []verifier.JWTConfig{{Issuer: issuer.URL}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,7 +138,7 @@ func TestKnownTokenTakesNoMemory(t *testing.T) {
 // known.
 func TestNewTokenTakesLittleMemory(t *testing.T) {
 	issuer := authtest.NewIssuer(t, "RS256")
-	v, err := verifier.NewJWT(verifier.JWTConfig{Issuer: issuer.URL, CacheSize: -1})
+	v, err := verifier.New(verifier.Config{CacheSize: -1, JWT: []verifier.JWTConfig{{Issuer: issuer.URL}}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/drawbridge-rpc/drawbridge/internal/jwt"
-	"github.com/drawbridge-rpc/drawbridge/internal/wwwauth"
 	"github.com/drawbridge-rpc/drawbridge/token"
 )
 
@@ -30,63 +29,48 @@ var foreignUses = []struct {
 	uses []string
 }{
 	{"typ", []string{"id", "refresh", "offline", "logout"}},
-	{"token_use", []string{"id"}},
+	{"token_use", []string{"id", "refresh_token"}}, // and hydra's, in its answers
 }
 
-// An issuerError says that iss is not the issuer.
-type issuerError struct{ issuer, expected string }
+// An issuerError says that iss is none of the issuers.
+type issuerError struct {
+	issuer   string
+	expected []string
+}
 
 func (e *issuerError) Error() string {
-	switch {
-	case e.issuer == "":
+	if e.issuer == "" {
 		return "iss is missing or empty"
-	case e.issuer+"/" == e.expected, e.issuer == e.expected+"/":
-		return fmt.Sprintf("iss is %s, expected %q, which differs by a slash", jwt.Quote(e.issuer), e.expected)
-	default:
-		return fmt.Sprintf("iss is %s, expected %q", jwt.Quote(e.issuer), e.expected)
 	}
-}
-
-// A claimsPolicy states which claims a token must have, and which are kept.
-type claimsPolicy struct {
-	issuer              string
-	leeway              time.Duration
-	allowMissingSubject bool
-	scopeClaims         []string
-	keep                []string
-}
-
-// scan refuses a token of another issuer, or one that has expired, without
-// decoding its claims. It believes nothing: check judges the claims again, after
-// the signature.
-func (p *claimsPolicy) scan(segment string, now time.Time) error {
-	var buffer [1536]byte
-	data, err := jwt.DecodeSegment(buffer[:], segment)
-	if err != nil {
-		return err
-	}
-	found := [...]jwt.Member{{Name: "iss"}, {Name: "exp"}, {Name: "nbf"}, {Name: "iat"}}
-	if err := jwt.ScanObject(data, found[:]); err != nil {
-		return err
-	}
-	if issuer := found[0].In(data); !jwt.IsStringOf(issuer, p.issuer) {
-		return &issuerError{strings.Trim(string(issuer[:min(len(issuer), 2*jwt.MaxQuoted)]), `"`), p.issuer}
-	}
-	var period jwt.Period
-	for i, at := range [...]*jwt.Date{&period.Expiry, &period.NotBefore, &period.IssuedAt} {
-		if *at, err = jwt.ScanDate(found[1+i].Name, found[1+i].In(data)); err != nil {
-			return err
+	for _, expected := range e.expected {
+		if e.issuer+"/" == expected || e.issuer == expected+"/" {
+			return fmt.Sprintf("iss is %s, expected %q, which differs by a slash", jwt.Quote(e.issuer), expected)
 		}
 	}
-	_, err = p.checkPeriod(period, now)
-	return err
+	if len(e.expected) == 1 {
+		return fmt.Sprintf("iss is %s, expected %q", jwt.Quote(e.issuer), e.expected[0])
+	}
+	return fmt.Sprintf("iss is %s, which is none of the %d issuers", jwt.Quote(e.issuer), len(e.expected))
+}
+
+// A claimsPolicy states which claims the tokens of an issuer must have, and how they
+// become facts.
+type claimsPolicy struct {
+	issuer  string
+	leeway  time.Duration
+	mapping *Mapping
 }
 
 // check judges the claims of a token, and gathers the facts from them. typed says
 // that its header names it an access token.
 func (p *claimsPolicy) check(claims jwt.Object, typed bool, now time.Time) (*token.Info, error) {
-	if err := p.checkIssuer(claims); err != nil {
+	issuer, err := claims.RequiredText("iss")
+	if err != nil {
 		return nil, err
+	}
+	// Compared byte by byte, without normalization (RFC 9207 §2.4, RFC 9068 §4).
+	if issuer != p.issuer {
+		return nil, &issuerError{issuer, []string{p.issuer}}
 	}
 	period, err := claims.Period()
 	if err != nil {
@@ -99,37 +83,11 @@ func (p *claimsPolicy) check(claims jwt.Object, typed bool, now time.Time) (*tok
 	if err := checkKind(claims, typed); err != nil {
 		return nil, err
 	}
-	info := &token.Info{Issuer: p.issuer, Expiry: expiry}
-	if info.Subject, err = p.subject(claims); err != nil {
+	info := &token.Info{Issuer: p.issuer, Expiry: expiry, IssuedAt: period.IssuedAt.At}
+	if err := p.mapping.gather(info, claims); err != nil {
 		return nil, err
 	}
-	if info.ClientID, err = clientID(claims); err != nil {
-		return nil, err
-	}
-	if info.Audience, err = audience(claims); err != nil {
-		return nil, err
-	}
-	if info.Scopes, err = p.scopes(claims); err != nil {
-		return nil, err
-	}
-	if info.Confirmation, err = confirmation(claims); err != nil {
-		return nil, err
-	}
-	info.Claims = p.kept(claims)
 	return info, nil
-}
-
-// checkIssuer compares iss byte by byte, without normalization (RFC 9207 §2.4,
-// RFC 9068 §4).
-func (p *claimsPolicy) checkIssuer(claims jwt.Object) error {
-	issuer, err := claims.RequiredText("iss")
-	if err != nil {
-		return err
-	}
-	if issuer != p.issuer {
-		return &issuerError{issuer, p.issuer}
-	}
-	return nil
 }
 
 // checkPeriod returns the instant from which the token is refused. The leeway
@@ -138,9 +96,17 @@ func (p *claimsPolicy) checkPeriod(period jwt.Period, now time.Time) (time.Time,
 	if !period.Expiry.Present {
 		return time.Time{}, errors.New("exp is missing")
 	}
-	end := period.Expiry.At.Add(p.leeway)
-	if !now.Before(end) {
-		return time.Time{}, &periodError{"exp", period.Expiry.At, now, p.leeway}
+	return p.checkDates(period, now)
+}
+
+// checkDates is checkPeriod for tokens that may have no exp. They do not expire,
+// and the result is zero.
+func (p *claimsPolicy) checkDates(period jwt.Period, now time.Time) (end time.Time, err error) {
+	if period.Expiry.Present {
+		end = period.Expiry.At.Add(p.leeway)
+		if !now.Before(end) {
+			return time.Time{}, &periodError{"exp", period.Expiry.At, now, p.leeway}
+		}
 	}
 	latest := now.Add(p.leeway)
 	if period.NotBefore.Present && latest.Before(period.NotBefore.At) {
@@ -173,96 +139,4 @@ func checkKind(claims jwt.Object, typed bool) error {
 		return errors.New("has the claim nonce, as an ID token has, and its claim typ is not Bearer")
 	}
 	return nil
-}
-
-// subject returns sub. An empty one is refused even where it may be missing.
-func (p *claimsPolicy) subject(claims jwt.Object) (string, error) {
-	if p.allowMissingSubject && !claims.Has("sub") {
-		return "", nil
-	}
-	subject, err := claims.RequiredText("sub")
-	if err != nil && !claims.Has("sub") {
-		return "", fmt.Errorf("%w: see AllowMissingSubject", err)
-	}
-	return subject, err
-}
-
-// clientID returns client_id, which RFC 9068 §2.2 requires, or the claim that
-// the issuer sends instead: azp (OpenID Connect Core §2; Keycloak, Auth0, Entra
-// v2), cid (Okta), or appid (Entra v1). All of them may be absent. The last two
-// are registered nowhere, so one that is not a string is some other claim.
-func clientID(claims jwt.Object) (string, error) {
-	for _, name := range [...]string{"client_id", "azp"} {
-		if id, err := claims.Text(name); err != nil || id != "" {
-			return id, err
-		}
-	}
-	for _, name := range [...]string{"cid", "appid"} {
-		if id, _ := claims[name].(string); id != "" {
-			return id, nil
-		}
-	}
-	return "", nil
-}
-
-func audience(claims jwt.Object) ([]string, error) {
-	if !claims.Has("aud") {
-		return nil, errors.New("aud is missing")
-	}
-	values, err := claims.Texts("aud", single)
-	if err != nil {
-		return nil, err
-	}
-	if len(values) == 0 || slices.Contains(values, "") {
-		return nil, errors.New("aud is empty")
-	}
-	return values, nil
-}
-
-func single(value string) []string { return []string{value} }
-
-// scopes returns the scopes in the first scope claim that the token has.
-// Elements that are not scope-tokens (RFC 6749 §3.3) are dropped: no rule can
-// require them, and one that contains a space would become two scopes when
-// joined.
-func (p *claimsPolicy) scopes(claims jwt.Object) ([]string, error) {
-	i := slices.IndexFunc(p.scopeClaims, claims.Has)
-	if i < 0 {
-		return nil, nil
-	}
-	values, err := claims.Texts(p.scopeClaims[i], splitScope)
-	if err != nil {
-		return nil, err
-	}
-	return slices.DeleteFunc(values, isNotScope), nil
-}
-
-func splitScope(value string) []string { return strings.Split(value, " ") }
-
-func isNotScope(value string) bool { return !wwwauth.ValidScopeToken(value) }
-
-// confirmation returns the cnf claim (RFC 7800 §3.1). It is not nil if the
-// token has the claim, even an empty one: a token whose binding is ignored
-// becomes a bearer token again.
-func confirmation(claims jwt.Object) (map[string]any, error) {
-	members, ok := claims["cnf"].(map[string]any)
-	if !ok && claims.Has("cnf") {
-		return nil, errors.New("cnf: must be a JSON object")
-	}
-	return members, nil
-}
-
-func (p *claimsPolicy) kept(claims jwt.Object) map[string]any {
-	var kept map[string]any
-	for _, name := range p.keep {
-		value, ok := claims[name]
-		if !ok {
-			continue
-		}
-		if kept == nil {
-			kept = make(map[string]any, len(p.keep))
-		}
-		kept[name] = value
-	}
-	return kept
 }

@@ -19,7 +19,7 @@ import (
 // checked: before, claims are scanned for the issuer and the time alone. All are
 // invalid tokens (R9068-4.c).
 func TestRefusedLate(t *testing.T) {
-	f := newFixture(t, verifier.JWTConfig{})
+	f := newFixture(t, verifier.Config{})
 	for _, row := range []struct {
 		name   string
 		alter  func(*authtest.Token)
@@ -90,7 +90,7 @@ func TestCauses(t *testing.T) {
 		{"signature", forged, `the signature is wrong (kid "ES256-1")`},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			f := newFixture(t, verifier.JWTConfig{Logger: slog.New(slog.DiscardHandler)}, "ES256", "EdDSA")
+			f := newFixture(t, verifier.Config{Logger: slog.New(slog.DiscardHandler)}, "ES256", "EdDSA")
 			old := f.mint(row.alter, func(t *authtest.Token) {
 				if issuer, ok := t.Claims["iss"].(string); ok {
 					t.Claims["iss"] = strings.Replace(issuer, "ISS", f.issuer.URL, 1)
@@ -146,7 +146,7 @@ func TestOtherKinds(t *testing.T) {
 			kind int
 		}{{"JWT", jwt}, {authtest.Omit, jwt}, {"at+jwt", typed}, {"application/at+jwt", typed}} {
 			t.Run(fmt.Sprint(row.name, " as ", as.typ), func(t *testing.T) {
-				f := newFixture(t, verifier.JWTConfig{AcceptTypeJWT: true})
+				f := newFixture(t, verifier.Config{JWT: []verifier.JWTConfig{{AcceptTypeJWT: true}}})
 				raw := f.mint(func(t *authtest.Token) { t.Claims = row.claims }, parameter("typ", as.typ))
 				for range 2 { // the second time with a header that is known
 					_, err := f.verify(t, raw)
@@ -163,7 +163,7 @@ func TestOtherKinds(t *testing.T) {
 func TestOtherTypes(t *testing.T) {
 	for _, typ := range []any{"logout+jwt", "dpop+jwt", "secevent+jwt", "JOSE", "at+jwtx", "application/x", nil} {
 		t.Run(fmt.Sprint("R9068-4.a typ ", typ), func(t *testing.T) {
-			f := newFixture(t, verifier.JWTConfig{AcceptTypeJWT: true})
+			f := newFixture(t, verifier.Config{JWT: []verifier.JWTConfig{{AcceptTypeJWT: true}}})
 			f.refuses(t, f.mint(parameter("typ", typ)), token.ErrInvalid)
 		})
 	}
@@ -185,7 +185,7 @@ func TestConfirmation(t *testing.T) {
 		{"R9449-7.2 no method", map[string]any{}, map[string]any{}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			f := newFixture(t, verifier.JWTConfig{})
+			f := newFixture(t, verifier.Config{})
 			raw := f.mint(claim("cnf", row.cnf))
 			for range 2 { // the second time from the cache
 				info, err := f.verify(t, raw)
@@ -202,7 +202,7 @@ func TestConfirmation(t *testing.T) {
 
 // TestClaimNames proves that names match in their exact case (CVE-2026-27896).
 func TestClaimNames(t *testing.T) {
-	f := newFixture(t, verifier.JWTConfig{})
+	f := newFixture(t, verifier.Config{})
 	info, err := f.verify(t, f.mint(
 		claim("Scope", "admin"), claim("SCOPE", "admin"), claim("AUD", "https://other.example.com"),
 		claim("Sub", "root"), claim("EXP", 1), claim("Iss", "https://evil.example.com"),
@@ -241,7 +241,7 @@ func TestScopes(t *testing.T) {
 		{"R6749-3.3 one element with a space", nil, scopes(claim("scope", []string{"a b"})), []string{}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			f := newFixture(t, verifier.JWTConfig{ScopeClaims: row.claims})
+			f := newFixture(t, verifier.Config{JWT: []verifier.JWTConfig{{Mapping: verifier.Mapping{Scopes: scopeClaims(row.claims)}}}})
 			info, err := f.verify(t, f.mint(row.alter...))
 			if err != nil {
 				t.Fatal(err)
@@ -275,7 +275,7 @@ func TestClientID(t *testing.T) {
 		{"appid number, some other claim", values{"appid": 1}, ""},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			f := newFixture(t, verifier.JWTConfig{})
+			f := newFixture(t, verifier.Config{})
 			info, err := f.verify(t, f.mint(claim("client_id", authtest.Omit), func(t *authtest.Token) { maps.Copy(t.Claims, row.claims) }))
 			switch {
 			case row.want == "refused" && !errors.Is(err, token.ErrInvalid):
@@ -303,13 +303,13 @@ func TestMissingSubject(t *testing.T) {
 		{"R9068-2.2 sub number", 1, "", token.ErrInvalid},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			f := newFixture(t, verifier.JWTConfig{AllowMissingSubject: true})
+			f := newFixture(t, verifier.Config{JWT: []verifier.JWTConfig{{Mapping: verifier.Mapping{AllowMissingSubject: true}}}})
 			info, err := f.verify(t, f.mint(claim("sub", row.sub)))
 			if !errors.Is(err, row.allowed) || err == nil && (info.Subject != row.want || info.ClientID != "client-1") {
 				t.Errorf("with the option: got %+v and %v", info, err)
 			}
 			if row.want == "" {
-				strict := newFixture(t, verifier.JWTConfig{})
+				strict := newFixture(t, verifier.Config{})
 				strict.refuses(t, strict.mint(claim("sub", row.sub)), token.ErrInvalid)
 			}
 		})

@@ -53,17 +53,17 @@ func TestConfigFaults(t *testing.T) {
 		{"refresh too often", refresh(time.Millisecond), "RefreshInterval", "1ms", "is not between 1s and 24h0m0s"},
 		{"refresh in the past", refresh(-time.Hour), "RefreshInterval", "-1h0m0s", "is not between 1s and 24h0m0s"},
 		{"refresh too rarely", refresh(25 * time.Hour), "RefreshInterval", "25h0m0s", "is not between 1s and 24h0m0s"},
-		{"Entra for all tenants", issuer("https://login.microsoftonline.com/{tenantid}/v2.0"), "Issuer", "https://login.microsoftonline.com/{tenantid}/v2.0", "is a template"},
-		{"Entra for all tenants, escaped", issuer("https://login.microsoftonline.com/%7Btenantid%7D/v2.0"), "Issuer", "https://login.microsoftonline.com/%7Btenantid%7D/v2.0", "is a template"},
-		{"Entra for all tenants, escaped in lower case", issuer("https://login.microsoftonline.com/%7btenantid%7d/v2.0"), "Issuer", "https://login.microsoftonline.com/%7btenantid%7d/v2.0", "is a template"},
-		{"no scope claim", verifier.JWTConfig{Issuer: login, ScopeClaims: []string{}}, "ScopeClaims", "", "would find no scope"},
-		{"scope claim in another", verifier.JWTConfig{Issuer: login, ScopeClaims: []string{"scope", "realm_access.roles"}}, "ScopeClaims[1]", "realm_access.roles", "is a path"},
-		{"claim in another", verifier.JWTConfig{Issuer: login, Claims: []string{"resource_access.api.roles"}}, "Claims[0]", "resource_access.api.roles", "is a path"},
-		{"unnamed scope claim", verifier.JWTConfig{Issuer: login, ScopeClaims: []string{"scope", ""}}, "ScopeClaims[1]", "", "is empty"},
-		{"unnamed claim", verifier.JWTConfig{Issuer: login, Claims: []string{""}}, "Claims[0]", "", "is empty"},
+		{"Entra for all tenants", issuer("https://login.microsoftonline.com/{tenantid}/v2.0"), "Issuer", "https://login.microsoftonline.com/{tenantid}/v2.0", "stands for many tenants"},
+		{"Entra for all tenants, escaped", issuer("https://login.microsoftonline.com/%7Btenantid%7D/v2.0"), "Issuer", "https://login.microsoftonline.com/%7Btenantid%7D/v2.0", "is not a pattern"},
+		{"Entra for all tenants, escaped in lower case", issuer("https://login.microsoftonline.com/%7btenantid%7d/v2.0"), "Issuer", "https://login.microsoftonline.com/%7btenantid%7d/v2.0", "is not a pattern"},
+		{"no scope claim", verifier.JWTConfig{Issuer: login, Mapping: verifier.Mapping{Scopes: []verifier.ScopeClaim{}}}, "Mapping.Scopes", "", "would find no scope"},
+		{"scope claim in another", verifier.JWTConfig{Issuer: login, Mapping: verifier.Mapping{Scopes: []verifier.ScopeClaim{{Path: []string{"scope"}}, {Path: []string{"realm_access.roles"}}}}}, "Mapping.Scopes[1].Path[0]", "realm_access.roles", "has a dot"},
+		{"claim in another", verifier.JWTConfig{Issuer: login, Mapping: verifier.Mapping{Claims: []string{"resource_access.api.roles"}}}, "Mapping.Claims[0]", "resource_access.api.roles", "has a dot"},
+		{"unnamed scope claim", verifier.JWTConfig{Issuer: login, Mapping: verifier.Mapping{Scopes: []verifier.ScopeClaim{{Path: []string{"scope"}}, {Path: []string{""}}}}}, "Mapping.Scopes[1].Path[0]", "", "is empty"},
+		{"unnamed claim", verifier.JWTConfig{Issuer: login, Mapping: verifier.Mapping{Claims: []string{""}}}, "Mapping.Claims[0]", "", "is empty"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			v, err := verifier.NewJWT(row.config)
+			v, err := verifier.New(verifier.Config{JWT: []verifier.JWTConfig{row.config}})
 			if v != nil {
 				t.Error("returned a verifier")
 			}
@@ -72,7 +72,7 @@ func TestConfigFaults(t *testing.T) {
 				t.Fatalf("got %v, want one fault", err)
 			}
 			got := faults[0]
-			if got.Place != "verifier: JWTConfig."+row.field || got.Value != row.value || !strings.Contains(got.Reason, row.reason) {
+			if got.Place != "verifier: JWT[0]."+row.field || got.Value != row.value || !strings.Contains(got.Reason, row.reason) {
 				t.Errorf("got %+v", got)
 			}
 		})
@@ -80,14 +80,7 @@ func TestConfigFaults(t *testing.T) {
 }
 
 func TestConfigReportsAllFaults(t *testing.T) {
-	_, err := verifier.NewJWT(verifier.JWTConfig{
-		Issuer:          "http://login.example.com",
-		Algorithms:      []string{"none", "HS512"},
-		Leeway:          -1,
-		ScopeClaims:     []string{""},
-		Claims:          []string{""},
-		RefreshInterval: 1,
-	})
+	_, err := verifier.New(verifier.Config{JWT: []verifier.JWTConfig{{Issuer: "http://login.example.com", Algorithms: []string{"none", "HS512"}, Leeway: -1, RefreshInterval: 1, Mapping: verifier.Mapping{Scopes: []verifier.ScopeClaim{{Path: []string{""}}}, Claims: []string{""}}}}})
 	if n := len(slices.Collect(fault.All(err))); n != 7 {
 		t.Errorf("got %d faults, want 7: %v", n, err)
 	}
@@ -106,7 +99,7 @@ func TestConfigAccepted(t *testing.T) {
 		"http://127.8.8.8:1",
 		"http://[::1]:8080",
 	} {
-		if _, err := verifier.NewJWT(verifier.JWTConfig{Issuer: issuer}); err != nil {
+		if _, err := verifier.New(verifier.Config{JWT: []verifier.JWTConfig{{Issuer: issuer}}}); err != nil {
 			t.Errorf("%s: %v", issuer, err)
 		}
 	}
@@ -118,7 +111,7 @@ func TestConfigBounds(t *testing.T) {
 		{Leeway: 1}, {Leeway: 5 * time.Minute}, {RefreshInterval: time.Second}, {RefreshInterval: 24 * time.Hour},
 	} {
 		config.Issuer = login
-		if _, err := verifier.NewJWT(config); err != nil {
+		if _, err := verifier.New(verifier.Config{JWT: []verifier.JWTConfig{config}}); err != nil {
 			t.Errorf("%+v: %v", config, err)
 		}
 	}
@@ -128,7 +121,7 @@ func TestConfigBounds(t *testing.T) {
 // 7519 §4.2).
 func TestClaimNamesWithDots(t *testing.T) {
 	const scopes, org = "https://example.com/scopes", "urn:example.com:org"
-	f := newFixture(t, verifier.JWTConfig{ScopeClaims: []string{scopes}, Claims: []string{org, "urn:zitadel:iam:org:project:roles"}})
+	f := newFixture(t, verifier.Config{JWT: []verifier.JWTConfig{{Mapping: verifier.Mapping{Scopes: []verifier.ScopeClaim{{Path: []string{scopes}}}, Claims: []string{org, "urn:zitadel:iam:org:project:roles"}}}}})
 	info, err := f.verify(t, f.mint(claim(scopes, []string{"inventory:write"}), claim(org, "acme")))
 	if err != nil {
 		t.Fatal(err)
@@ -141,26 +134,25 @@ func TestClaimNamesWithDots(t *testing.T) {
 // TestConfigIsCopied proves that later changes to slices of the configuration
 // have no effect.
 func TestConfigIsCopied(t *testing.T) {
-	config := verifier.JWTConfig{
-		Algorithms:  []string{"ES256"},
-		ScopeClaims: []string{"scope"},
-		Claims:      []string{"tenant"},
-	}
-	f := newFixture(t, config)
-	for _, values := range [][]string{config.Algorithms, config.ScopeClaims, config.Claims} {
+	config := verifier.JWTConfig{Algorithms: []string{"ES256"}, Mapping: verifier.Mapping{Scopes: []verifier.ScopeClaim{{Path: []string{"scope"}}}, Claims: []string{"tenant"}}}
+	config.Mapping.ScopeLimit, config.Mapping.Audiences = []string{"inventory:read"}, map[string]string{api: "https://other.example.com"}
+	f := newFixture(t, verifier.Config{JWT: []verifier.JWTConfig{config}})
+	mapping := config.Mapping
+	for _, values := range [][]string{config.Algorithms, mapping.Scopes[0].Path, mapping.Claims, mapping.ScopeLimit} {
 		values[0] = "changed"
 	}
+	clear(mapping.Audiences)
 	info, err := f.verify(t, f.mint(claim("tenant", "acme")))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !slices.Equal(info.Scopes, []string{"inventory:read"}) || info.Claims["tenant"] != "acme" {
+	if !slices.Equal(info.Scopes, []string{"inventory:read"}) || info.Claims["tenant"] != "acme" || len(info.Audience) != 2 {
 		t.Errorf("got %+v", info)
 	}
 }
 
 func TestSmallCache(t *testing.T) {
-	f := newFixture(t, verifier.JWTConfig{CacheSize: 1})
+	f := newFixture(t, verifier.Config{CacheSize: 1})
 	for range 5 {
 		f.accepts(t, f.mint())
 	}
@@ -171,7 +163,7 @@ func TestSmallCache(t *testing.T) {
 
 // TestAlgorithms proves that the list of accepted algorithms is applied.
 func TestAlgorithms(t *testing.T) {
-	f := newFixture(t, verifier.JWTConfig{Algorithms: []string{"EdDSA"}}, "EdDSA", "ES256")
+	f := newFixture(t, verifier.Config{JWT: []verifier.JWTConfig{{Algorithms: []string{"EdDSA"}}}}, "EdDSA", "ES256")
 	f.accepts(t, f.mint())
 	if _, err := f.verify(t, f.mint(func(t *authtest.Token) { t.Algorithm = "ES256" })); err == nil {
 		t.Error("R8725-3.1 accepted an algorithm that is not on the list")

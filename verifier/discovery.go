@@ -12,16 +12,15 @@ import (
 	"github.com/zitadel/oidc/v3/pkg/oidc"
 
 	"github.com/drawbridge-rpc/drawbridge/internal/jwt"
-	"github.com/drawbridge-rpc/drawbridge/internal/uri"
 )
 
 // places returns the addresses at which an issuer may publish its metadata, the
 // most common one first: OpenID Connect Discovery §4.1, RFC 8414 §3.1, and those
 // of RFC 8414 §5 with the two suffixes exchanged.
-func places(issuer string) []string {
+func places(base string) []string {
 	const openID, oauth = oidc.DiscoveryEndpoint, "/.well-known/oauth-authorization-server"
-	u, reason := uri.ParseIdentifier(issuer)
-	if reason != "" {
+	u, err := url.Parse(base)
+	if err != nil {
 		return nil // the configuration was rejected
 	}
 	host, path := u.Scheme+"://"+u.Host, strings.TrimSuffix(u.EscapedPath(), "/")
@@ -39,11 +38,30 @@ type absenceError struct{ cause error }
 func (a *absenceError) Error() string { return a.cause.Error() }
 func (a *absenceError) Unwrap() error { return a.cause }
 
+// metadata discovers the address of one endpoint of an issuer. It is used by one
+// goroutine at a time.
+type metadata struct {
+	site   *site
+	member func(*oidc.DiscoveryConfiguration) (name, address string)
+	places []string // where the metadata may be
+	place  int      // where it was the last time
+}
+
+func newMetadata(s *site, member func(*oidc.DiscoveryConfiguration) (name, address string)) metadata {
+	return metadata{site: s, member: member, places: places(s.base())}
+}
+
+func jwksURI(c *oidc.DiscoveryConfiguration) (name, address string) { return "jwks_uri", c.JwksURI }
+
+func introspectionEndpoint(c *oidc.DiscoveryConfiguration) (name, address string) {
+	return "introspection_endpoint", c.IntrospectionEndpoint
+}
+
 // discover returns the address of the key set. It asks the place that had the
 // metadata the last time. It asks the others only if that place has none: an
 // issuer that cannot answer would not answer there either, and what another
 // place says may be out of date.
-func (p *provider) discover(ctx context.Context) (*url.URL, error) {
+func (p *metadata) discover(ctx context.Context) (*url.URL, error) {
 	var found error
 	for i := range p.places {
 		place := (p.place + i) % len(p.places)
@@ -64,10 +82,10 @@ func (p *provider) discover(ctx context.Context) (*url.URL, error) {
 	return nil, fmt.Errorf("not at any of %d places: %w", len(p.places), found)
 }
 
-// discoverAt returns the address of the key set in the metadata at a place. The
+// discoverAt returns the address of the endpoint in the metadata at a place. The
 // error is an absenceError if the metadata of the issuer is not there.
-func (p *provider) discoverAt(ctx context.Context, place string) (*url.URL, error) {
-	document, err := p.get(ctx, place, "application/json")
+func (p *metadata) discoverAt(ctx context.Context, place string) (*url.URL, error) {
+	document, err := p.site.get(ctx, place, "application/json")
 	if isAbsence(err) {
 		return nil, &absenceError{err}
 	}
@@ -100,9 +118,9 @@ func isAbsence(err error) bool {
 	}
 }
 
-// parseMetadata returns jwks_uri of a metadata document (RFC 8414 §2) of the
+// parseMetadata returns the address in a metadata document (RFC 8414 §2) of the
 // issuer. The document is believed only if it names the issuer (RFC 8414 §3.3).
-func (p *provider) parseMetadata(document []byte) (*url.URL, error) {
+func (p *metadata) parseMetadata(document []byte) (*url.URL, error) {
 	// The decoder of go-jose is case-sensitive. In encoding/json, "Issuer" would
 	// override "issuer".
 	var metadata *oidc.DiscoveryConfiguration
@@ -112,21 +130,22 @@ func (p *provider) parseMetadata(document []byte) (*url.URL, error) {
 	switch {
 	case metadata == nil:
 		return nil, errors.New("not a metadata document: null")
-	case metadata.Issuer == p.issuer:
-		return p.parseAddress("jwks_uri", metadata.JwksURI)
+	case metadata.Issuer == p.site.issuer:
+		return p.parseAddress(p.member(metadata))
 	case strings.Contains(metadata.Issuer, "{"):
 		return nil, fmt.Errorf("issuer is %s, which stands for many tenants: set Issuer to that of one", jwt.Quote(metadata.Issuer))
 	default:
-		return nil, fmt.Errorf("issuer is %s, expected %s", jwt.Quote(metadata.Issuer), jwt.Quote(p.issuer))
+		return nil, fmt.Errorf("issuer is %s, expected %s", jwt.Quote(metadata.Issuer), jwt.Quote(p.site.issuer))
 	}
 }
 
-func (p *provider) parseAddress(name, address string) (*url.URL, error) {
+func (p *metadata) parseAddress(name, address string) (*url.URL, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" {
 		return nil, fmt.Errorf("%s is %s, which is not a URL", name, jwt.Quote(address))
 	}
-	if !isAsProtected(u, p.issuer) {
+	u = p.site.reach(u)
+	if !p.site.protects(u) {
 		return nil, fmt.Errorf("%s is %s, which is less protected than the issuer", name, jwt.Quote(address))
 	}
 	return u, nil

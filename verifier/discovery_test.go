@@ -29,7 +29,7 @@ type site struct {
 	signer   *authtest.Issuer
 	url      string // of the server
 	issuer   string
-	verifier *verifier.JWT
+	verifier *verifier.Verifier
 
 	mu    sync.Mutex
 	serve map[string]http.Handler
@@ -43,7 +43,7 @@ func newSite(t *testing.T, path string) *site {
 	server := httptest.NewServer(s)
 	t.Cleanup(server.Close)
 	s.url, s.issuer = server.URL, server.URL+path
-	v, err := verifier.NewJWTAt(verifier.JWTConfig{Issuer: s.issuer, CacheSize: -1, Logger: slog.New(slog.DiscardHandler)}, s.Now)
+	v, err := verifier.NewAt(verifier.Config{CacheSize: -1, Logger: slog.New(slog.DiscardHandler), JWT: []verifier.JWTConfig{{Issuer: s.issuer}}}, s.Now)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,15 +1,24 @@
 // Package verifier verifies OAuth 2.0 access tokens.
 //
-// A [JWT] verifies the JWT access tokens (RFC 9068) of one OpenID provider or OAuth
-// 2.0 authorization server. It implements [token.Verifier]:
+// A [Verifier] verifies JWT access tokens (RFC 9068) by the keys of their issuers,
+// and opaque tokens by introspection (RFC 7662). It implements [token.Verifier]:
 //
-//	jwt, err := verifier.NewJWT(verifier.JWTConfig{Issuer: "https://login.example.com"})
+//	tokens, err := verifier.New(verifier.Config{
+//		JWT: []verifier.JWTConfig{{Issuer: "https://login.example.com"}},
+//	})
 //
-// It discovers the issuer's keys (OpenID Connect Discovery, RFC 8414) when the
-// first token arrives or [JWT.Warm] is called, refreshes them in the background,
-// and recovers by itself from an outage of the issuer. It never takes a key, or
-// the address of one, from a token (RFC 8725 §3.10). [JWT.Ready] answers a
-// readiness probe, and [JWT.Stats] has counts for metrics.
+// It discovers keys and endpoints (OpenID Connect Discovery, RFC 8414) when the
+// first token arrives or [Verifier.Warm] is called, refreshes keys in the
+// background, and recovers by itself from an outage of an issuer. It never takes a
+// key, or the address of one, from a token (RFC 8725 §3.10), and never shows a token
+// to more than one server. [Verifier.Ready] answers a readiness probe, and
+// [Verifier.Stats] has counts for metrics.
+//
+// A [Mapping] turns what a provider writes into its tokens into the facts that the
+// policy asks for. [Keycloak], [Entra], [EntraV1], [Okta], [Auth0], [Cognito],
+// [ZITADEL] and [Hydra] return the configuration for a provider, which may be
+// changed before it is used. The access tokens of dex cannot be told from its ID
+// tokens, so there is no configuration that accepts them.
 //
 // A verifier does not judge what depends on the RPC: whether the audience of
 // the token is the requested resource, whether the sender holds the key that

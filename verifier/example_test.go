@@ -18,7 +18,7 @@ func Example() {
 	issuer := authtest.Start() // in production, the OpenID provider
 	defer issuer.Close()
 
-	jwt, err := verifier.NewJWT(verifier.JWTConfig{Issuer: issuer.URL})
+	jwt, err := verifier.New(verifier.Config{JWT: []verifier.JWTConfig{{Issuer: issuer.URL}}})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -43,25 +43,22 @@ func Example() {
 }
 
 // NewJWT reports all faults of a configuration together.
-func ExampleNewJWT_faults() {
-	_, err := verifier.NewJWT(verifier.JWTConfig{
-		Issuer:     "http://login.example.com",
-		Algorithms: []string{"RS256", "none"},
-	})
+func ExampleNew_faults() {
+	_, err := verifier.New(verifier.Config{JWT: []verifier.JWTConfig{{Issuer: "http://login.example.com", Algorithms: []string{"RS256", "none"}}}})
 	for f := range fault.All(err) {
 		fmt.Println(f.Place, f.Value)
 	}
 	// Output:
-	// verifier: JWTConfig.Issuer http://login.example.com
-	// verifier: JWTConfig.Algorithms[1] none
+	// verifier: JWT[0].Issuer http://login.example.com
+	// verifier: JWT[0].Algorithms[1] none
 }
 
 // A server that is started early fetches the keys before the first request comes,
 // and its readiness probe asks for them.
-func ExampleJWT_Ready() {
+func ExampleVerifier_Ready() {
 	issuer := authtest.Start() // in production, the OpenID provider
 	defer issuer.Close()
-	jwt, err := verifier.NewJWT(verifier.JWTConfig{Issuer: issuer.URL})
+	jwt, err := verifier.New(verifier.Config{JWT: []verifier.JWTConfig{{Issuer: issuer.URL}}})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -86,10 +83,10 @@ func ExampleJWT_Ready() {
 }
 
 // Stats are the source of metrics.
-func ExampleJWT_Stats() {
+func ExampleVerifier_Stats() {
 	issuer := authtest.Start() // in production, the OpenID provider
 	defer issuer.Close()
-	jwt, err := verifier.NewJWT(verifier.JWTConfig{Issuer: issuer.URL})
+	jwt, err := verifier.New(verifier.Config{JWT: []verifier.JWTConfig{{Issuer: issuer.URL}}})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -112,11 +109,7 @@ func ExampleJWT_Stats() {
 
 // A configuration for a provider that does not fully follow RFC 9068.
 func ExampleJWTConfig() {
-	_, err := verifier.NewJWT(verifier.JWTConfig{
-		Issuer:        "https://keycloak.example.com/realms/shop",
-		AcceptTypeJWT: true,                     // Keycloak sends typ "JWT"
-		Claims:        []string{"realm_access"}, // its roles
-	})
+	_, err := verifier.New(verifier.Config{JWT: []verifier.JWTConfig{{Issuer: "https://keycloak.example.com/realms/shop", AcceptTypeJWT: true, Mapping: verifier.Mapping{Claims: []string{"realm_access"}}}}})
 	fmt.Println(err)
 	// Output: <nil>
 }

@@ -2,18 +2,19 @@ package verifier
 
 import "time"
 
-// NewJWTAt is NewJWT with its own clock.
-func NewJWTAt(config JWTConfig, now func() time.Time) (*JWT, error) {
-	return newJWT(config, now)
+// NewAt is New with its own clock.
+func NewAt(config Config, now func() time.Time) (*Verifier, error) {
+	return newVerifier(config, now)
 }
 
 // AwaitFetch waits until no fetch is running.
-func (v *JWT) AwaitFetch() {
-	keys := v.issuer.keys
-	keys.mu.Lock()
-	running := keys.running
-	keys.mu.Unlock()
-	if running != nil {
-		<-running.done
+func (v *Verifier) AwaitFetch() {
+	for _, i := range v.front.router.issuers {
+		i.keys.mu.Lock()
+		running := i.keys.running
+		i.keys.mu.Unlock()
+		if running != nil {
+			<-running.done
+		}
 	}
 }

@@ -43,7 +43,7 @@ func (l *fetchLog) record(unusable unusableKeys, err error, current *keys, now t
 		records = l.success(unusable)
 	}
 	l.failing = err != nil
-	logger := cmp.Or(l.logger, slog.Default())
+	logger := logOf(l.logger)
 	return func() {
 		for _, r := range records {
 			logger.LogAttrs(context.Background(), r.level, r.message, r.attrs...)
@@ -86,3 +86,6 @@ func age(current *keys, now time.Time) slog.Attr {
 	}
 	return slog.Duration("keys_age", now.Sub(current.fetched))
 }
+
+// logOf returns the logger of a configuration.
+func logOf(logger *slog.Logger) *slog.Logger { return cmp.Or(logger, slog.Default()) }

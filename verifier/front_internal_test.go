@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/drawbridge-rpc/drawbridge/internal/jwt"
 	"github.com/drawbridge-rpc/drawbridge/token"
 )
 
@@ -17,21 +18,35 @@ type fakeSource struct {
 	renews bool // known entries are returned again
 	err    error
 	asked  int
+	counts counts
 }
 
-func (s *fakeSource) verify(_ context.Context, raw string, arrived time.Time, known *entry) (*entry, error) {
+func (s *fakeSource) statistics() *counts { return &s.counts }
+
+func (s *fakeSource) verify(_ context.Context, p *presented) (*entry, error) {
 	s.asked++
 	if s.err != nil {
 		return nil, s.err
 	}
-	if s.renews && known != nil {
-		return known, nil
+	if s.renews && p.known != nil {
+		return p.known, nil
 	}
-	info := &token.Info{Subject: raw, Expiry: arrived.Add(time.Hour)}
+	info := &token.Info{Subject: p.raw, Expiry: p.arrived.Add(time.Hour)}
 	return &entry{info: info, source: s, epoch: s.epoch}, nil
 }
 
 func (s *fakeSource) holds(epoch uint64, _ time.Time) bool { return epoch == s.epoch }
+
+// tokenOf returns what looks like a token of an issuer, with a signature of the
+// given length.
+func tokenOf(issuer string, length int) string {
+	return "AAAA." + jwt.Encoding.EncodeToString([]byte(`{"iss":"`+issuer+`"}`)) + "." + strings.Repeat("A", length)
+}
+
+// frontOf returns a front with sources by their issuers.
+func frontOf(sources map[string]source, now func() time.Time) *front {
+	return &front{router: router{exact: sources}, cache: newCache(10), now: now}
+}
 
 // TestFront proves when a token that was verified before is verified again.
 func TestFront(t *testing.T) {
@@ -54,13 +69,13 @@ func TestFront(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			now := time.Unix(1_800_000_000, 0)
 			s := new(fakeSource)
-			f := front{source: s, cache: newCache(10), now: func() time.Time { return now }}
-			first, err := f.verify(t.Context(), "raw")
+			f := frontOf(map[string]source{"iss": s}, func() time.Time { return now })
+			first, err := f.verify(t.Context(), tokenOf("iss", 4), nil)
 			if err != nil || s.asked != 1 {
 				t.Fatalf("got %v after asking %d times", err, s.asked)
 			}
 			row.change(s, &now)
-			second, err := f.verify(t.Context(), "raw")
+			second, err := f.verify(t.Context(), tokenOf("iss", 4), nil)
 			if !errors.Is(err, row.err) || s.asked != 1+row.asked || (second == first) != row.same {
 				t.Errorf("got %v and %v after asking %d more times", second, err, s.asked-1)
 			}
@@ -72,19 +87,19 @@ func TestFront(t *testing.T) {
 // and that one that is too long never reaches the source.
 func TestFrontRemembersNoRefusal(t *testing.T) {
 	s := &fakeSource{err: errors.New("refused")}
-	f := front{source: s, cache: newCache(10), now: time.Now}
+	f := frontOf(map[string]source{"iss": s}, time.Now)
 	for range 2 {
-		if _, err := f.verify(t.Context(), "raw"); !errors.Is(err, s.err) {
+		if _, err := f.verify(t.Context(), tokenOf("iss", 4), nil); !errors.Is(err, s.err) {
 			t.Errorf("got %v", err)
 		}
 	}
-	if _, err := f.verify(t.Context(), strings.Repeat("x", token.MaxLength+1)); !errors.Is(err, token.ErrInvalid) {
+	if _, err := f.verify(t.Context(), tokenOf("iss", token.MaxLength), nil); !errors.Is(err, token.ErrInvalid) {
 		t.Errorf("too long: got %v", err)
 	}
 	if s.asked != 2 {
 		t.Errorf("the source was asked %d times, want 2", s.asked)
 	}
-	if _, err := f.verify(t.Context(), strings.Repeat("x", token.MaxLength)); !errors.Is(err, s.err) {
+	if _, err := f.verify(t.Context(), tokenOf("iss", token.MaxLength-len(tokenOf("iss", 0))), nil); !errors.Is(err, s.err) {
 		t.Errorf("of the greatest length: got %v", err)
 	}
 }
@@ -93,15 +108,14 @@ func TestFrontRemembersNoRefusal(t *testing.T) {
 // verified it.
 func TestFrontOfSeveralSources(t *testing.T) {
 	one, other := new(fakeSource), new(fakeSource)
-	f := front{source: one, cache: newCache(10), now: time.Now}
-	verify := func(raw string) {
+	f := frontOf(map[string]source{"one": one, "other": other}, time.Now)
+	verify := func(issuer string) {
 		t.Helper()
-		if _, err := f.verify(t.Context(), raw); err != nil {
+		if _, err := f.verify(t.Context(), tokenOf(issuer, 4), nil); err != nil {
 			t.Fatal(err)
 		}
 	}
 	verify("one")
-	f.source = other
 	verify("other")
 	other.epoch++
 	verify("one")

@@ -16,7 +16,7 @@ import (
 // FuzzVerifyToken passes tokens that the issuer never signed. None may be
 // accepted.
 func FuzzVerifyToken(f *testing.F) {
-	fix := newFixture(f, verifier.JWTConfig{AcceptTypeJWT: true}, "ES256", "EdDSA")
+	fix := newFixture(f, verifier.Config{JWT: []verifier.JWTConfig{{AcceptTypeJWT: true}}}, "ES256", "EdDSA")
 	fix.accepts(f, fix.mint())
 	signed := fix.mint()
 	segments := strings.Split(signed, ".")
@@ -49,7 +49,7 @@ func FuzzVerifyToken(f *testing.F) {
 // FuzzClaims passes correctly signed tokens with arbitrary claims. The facts of
 // an accepted token must be those that another decoder reads.
 func FuzzClaims(f *testing.F) {
-	fix := newFixture(f, verifier.JWTConfig{Claims: []string{"tenant"}, CacheSize: -1, AcceptTypeJWT: true})
+	fix := newFixture(f, verifier.Config{CacheSize: -1, JWT: []verifier.JWTConfig{{AcceptTypeJWT: true, Mapping: verifier.Mapping{Claims: []string{"tenant"}}}}})
 	fix.accepts(f, fix.mint())
 	for _, seed := range []string{
 		``, `null`, `[]`, `{}`, `{"iss":1}`, `{"iss":"ISS"}`,

@@ -23,11 +23,11 @@ func (m *headerMemo) known() (n int) {
 // as a new one.
 func TestHeaderMemo(t *testing.T) {
 	server := authtest.NewIssuer(t)
-	v, err := NewJWT(JWTConfig{Issuer: server.URL, CacheSize: -1})
+	v, err := New(Config{CacheSize: -1, JWT: []JWTConfig{{Issuer: server.URL}}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	memo := &v.issuer.known
+	memo := &v.front.router.issuers[0].known
 	mint := func(i int, forged bool) string {
 		return server.Mint(authtest.Token{
 			Audience: []string{"https://api.example.com"},
@@ -65,7 +65,7 @@ func TestHeaderMemo(t *testing.T) {
 // shared between calls.
 func TestHeaderMemoAtTheSameTime(t *testing.T) {
 	server := authtest.NewIssuer(t)
-	v, err := NewJWT(JWTConfig{Issuer: server.URL, CacheSize: -1})
+	v, err := New(Config{CacheSize: -1, JWT: []JWTConfig{{Issuer: server.URL}}})
 	if err != nil {
 		t.Fatal(err)
 	}

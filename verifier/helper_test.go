@@ -34,19 +34,31 @@ func newClock() *clock {
 func (c *clock) Now() time.Time          { return time.Unix(0, c.nanos.Load()) }
 func (c *clock) Advance(d time.Duration) { c.nanos.Add(int64(d)) }
 
+// scopeClaims returns top-level claims as places of scopes.
+func scopeClaims(names []string) []verifier.ScopeClaim {
+	var claims []verifier.ScopeClaim
+	for _, name := range names {
+		claims = append(claims, verifier.ScopeClaim{Path: []string{name}})
+	}
+	return claims
+}
+
 // A fixture is an issuer and a verifier for it, which share a clock.
 type fixture struct {
 	*clock
 
 	issuer   *authtest.Issuer
-	verifier *verifier.JWT
+	verifier *verifier.Verifier
 }
 
-func newFixture(t testing.TB, config verifier.JWTConfig, algorithms ...string) *fixture {
+func newFixture(t testing.TB, config verifier.Config, algorithms ...string) *fixture {
 	t.Helper()
 	f := &fixture{clock: newClock(), issuer: authtest.NewIssuer(t, algorithms...)}
-	config.Issuer = f.issuer.URL
-	v, err := verifier.NewJWTAt(config, f.Now)
+	if len(config.JWT) == 0 {
+		config.JWT = make([]verifier.JWTConfig, 1)
+	}
+	config.JWT[0].Issuer = f.issuer.URL
+	v, err := verifier.NewAt(config, f.Now)
 	if err != nil {
 		t.Fatal(err)
 	}

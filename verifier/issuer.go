@@ -2,6 +2,7 @@ package verifier
 
 import (
 	"context"
+	"log/slog"
 	"time"
 
 	"github.com/drawbridge-rpc/drawbridge/internal/jwt"
@@ -10,64 +11,58 @@ import (
 
 var _ source = (*issuer)(nil)
 
-// An issuer is the source of the tokens of one OpenID provider.
+// An issuer is the source of the JWTs of one issuer.
 type issuer struct {
 	header headerPolicy
 	known  headerMemo
 	claims claimsPolicy
 	keys   *keySet
+	counts *counts
 }
 
-func newIssuer(config JWTConfig, now func() time.Time) *issuer {
+func newIssuer(config JWTConfig, logger *slog.Logger, now func() time.Time) *issuer {
 	return &issuer{
 		header: newHeaderPolicy(config),
-		claims: claimsPolicy{
-			issuer:              config.Issuer,
-			leeway:              config.Leeway,
-			allowMissingSubject: config.AllowMissingSubject,
-			scopeClaims:         config.ScopeClaims,
-			keep:                config.Claims,
-		},
-		keys: newKeySet(config, now),
+		claims: claimsPolicy{issuer: config.Issuer, leeway: config.Leeway, mapping: &config.Mapping},
+		keys:   newKeySet(config, logger, now),
+		counts: new(counts),
 	}
 }
 
-// holds implements [source].
+// holds implements [source]. An epoch is one of the keys.
 func (i *issuer) holds(epoch uint64, now time.Time) bool { return i.keys.holds(epoch, now) }
 
+// statistics implements [source].
+func (i *issuer) statistics() *counts { return i.counts }
+
 // verify implements [source].
-func (i *issuer) verify(ctx context.Context, raw string, arrived time.Time, known *entry) (*entry, error) {
-	came := arrival{now: arrived, attempts: i.keys.attempts.Load()}
-	if known != nil && arrived.Before(known.info.Expiry) {
-		keys, err := i.keys.load(ctx, arrived)
+func (i *issuer) verify(ctx context.Context, p *presented) (*entry, error) {
+	came := arrival{now: p.arrived, attempts: i.keys.attempts.Load()}
+	if p.known != nil && p.known.source == source(i) && p.arrived.Before(p.known.info.Expiry) {
+		keys, err := i.keys.load(ctx, p.arrived)
 		if err != nil {
 			return nil, err
 		}
-		if keys.epoch == known.epoch {
-			return known, nil
+		if keys.epoch == p.known.epoch {
+			return p.known, nil
 		}
 	}
-	return i.verifyNew(ctx, raw, came)
+	return i.verifyNew(ctx, p, came)
 }
 
 // verifyNew checks a token that is not known. Cheap checks come first: a token
-// of another kind or issuer, or one that has expired, causes neither a signature
-// check nor a fetch. Before the signature has been checked, JSON is scanned within
-// bounds but never decoded, except for the header when there is a key to check
-// it with.
-func (i *issuer) verifyNew(ctx context.Context, raw string, came arrival) (*entry, error) {
-	segments, err := jwt.ParseCompact(raw)
-	if err != nil {
-		return nil, invalid(err)
-	}
-	header, err := i.scanHeader(segments.Header)
+// of another kind, or one that has expired, causes neither a signature check nor a
+// fetch. Before the signature has been checked, JSON is scanned within bounds but
+// never decoded, except for the header when there is a key to check it with.
+func (i *issuer) verifyNew(ctx context.Context, p *presented, came arrival) (*entry, error) {
+	header, err := i.scanHeader(p.segments.Header)
 	if err != nil {
 		return nil, invalidPart("header", err)
 	}
-	if err := i.claims.scan(segments.Payload, came.now); err != nil {
+	if _, err := i.claims.checkPeriod(p.period, came.now); err != nil {
 		return nil, invalidPart("claims", err)
 	}
-	signed := &signed{segments: segments, header: header, policy: &i.header}
+	signed := &signed{segments: p.segments, header: header, policy: &i.header}
 	epoch, err := i.keys.verify(ctx, signed, came)
 	if err != nil {
 		return nil, err

@@ -25,7 +25,7 @@ func (i *issuer) check(ctx context.Context, segments jwt.Compact) (uint64, error
 // signature does not rely on them.
 func TestCheckSignature(t *testing.T) {
 	server := authtest.NewIssuer(t, "ES256", "EdDSA")
-	i := newIssuer(JWTConfig{Issuer: server.URL, Algorithms: []string{"ES256"}}.withDefaults(), time.Now)
+	i := newIssuer(JWTConfig{Issuer: server.URL, Algorithms: []string{"ES256"}}.copied(), nil, time.Now)
 	mint := func(minted authtest.Token) string {
 		minted.Audience = []string{"https://api.example.com"}
 		return server.Mint(minted)

@@ -18,10 +18,12 @@ import (
 // the Authorizer decides whether a token is for the requested resource
 // (R8707-2).
 func TestInfo(t *testing.T) {
-	f := newFixture(t, verifier.JWTConfig{Claims: []string{"tenant", "realm_access", "absent"}})
+	f := newFixture(t, verifier.Config{JWT: []verifier.JWTConfig{{Mapping: verifier.Mapping{Claims: []string{"tenant", "realm_access", "absent"}}}}})
 	raw := f.mint(
 		claim("aud", []string{api, "https://other.example.com"}),
 		claim("scope", "inventory:read inventory:write"),
+		claim("sid", "session-1"), claim("acr", "gold"), claim("auth_time", 1_700_000_000),
+		claim("act", map[string]any{"sub": "agent", "act": map[string]any{"iss": "https://other.example.com", "client_id": "tool"}}),
 		claim("tenant", "acme"),
 		claim("realm_access", map[string]any{"roles": []string{"clerk"}}),
 	)
@@ -30,9 +32,11 @@ func TestInfo(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := &token.Info{
-		Issuer:   f.issuer.URL,
-		Subject:  "user-1",
-		ClientID: "client-1",
+		Issuer:    f.issuer.URL,
+		Subject:   "user-1",
+		ClientID:  "client-1",
+		SessionID: "session-1", Party: token.PartyUser, ACR: "gold", AuthTime: time.Unix(1_700_000_000, 0).UTC(), IssuedAt: f.Now().UTC(),
+		Actor:    &token.Actor{Subject: "agent", Actor: &token.Actor{Issuer: "https://other.example.com", ClientID: "tool"}},
 		Audience: []string{api, "https://other.example.com"},
 		Scopes:   []string{"inventory:read", "inventory:write"},
 		Expiry:   f.Now().Add(100*time.Hour + 30*time.Second).UTC(),
@@ -74,7 +78,7 @@ func TestAccepted(t *testing.T) {
 		{"kid null and one key", verifier.JWTConfig{}, parameter("kid", nil)},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			f := newFixture(t, row.config)
+			f := newFixture(t, verifier.Config{JWT: []verifier.JWTConfig{row.config}})
 			f.accepts(t, f.mint(row.alter))
 		})
 	}
@@ -129,7 +133,7 @@ func TestRefusedEarly(t *testing.T) {
 		{"R9068-4.b iat null", claim("iat", nil), "iat"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			f := newFixture(t, verifier.JWTConfig{})
+			f := newFixture(t, verifier.Config{})
 			f.fetches(t, 0, func() {
 				_, err := f.verify(t, f.mint(row.alter))
 				if !errors.Is(err, token.ErrInvalid) || !strings.Contains(err.Error(), row.reason) {
@@ -147,7 +151,7 @@ func TestRefusedEarly(t *testing.T) {
 // wrong.
 func TestSignature(t *testing.T) {
 	for _, name := range []string{"ES256", "RS256", "EdDSA"} {
-		f := newFixture(t, verifier.JWTConfig{}, name)
+		f := newFixture(t, verifier.Config{}, name)
 		good := f.mint()
 		t.Run(name, func(t *testing.T) {
 			f.accepts(t, good)
@@ -186,7 +190,7 @@ func TestKeysInToken(t *testing.T) {
 		{"iss", attacker.URL},
 	} {
 		t.Run("R8725-3.10 "+row.name, func(t *testing.T) {
-			f := newFixture(t, verifier.JWTConfig{})
+			f := newFixture(t, verifier.Config{})
 			raw := attacker.Mint(authtest.Token{
 				Audience: []string{api},
 				Claims:   map[string]any{"iss": f.issuer.URL},
@@ -196,7 +200,7 @@ func TestKeysInToken(t *testing.T) {
 		})
 	}
 	t.Run("R8725-3.8 the key of another issuer under the same id", func(t *testing.T) {
-		f := newFixture(t, verifier.JWTConfig{})
+		f := newFixture(t, verifier.Config{})
 		raw := attacker.Mint(authtest.Token{Audience: []string{api}, Claims: map[string]any{"iss": f.issuer.URL}})
 		f.refuses(t, raw, token.ErrInvalid)
 	})
@@ -206,7 +210,7 @@ func TestKeysInToken(t *testing.T) {
 }
 
 func TestMalformed(t *testing.T) {
-	f := newFixture(t, verifier.JWTConfig{})
+	f := newFixture(t, verifier.Config{})
 	good := f.mint()
 	segments := strings.Split(good, ".")
 	header := `{"alg":"ES256","typ":"at+jwt","kid":"ES256-1"}`
@@ -273,7 +277,7 @@ func TestMalformed(t *testing.T) {
 // are as large as a token may be.
 func TestUnusualSpelling(t *testing.T) {
 	const header = `{"alg":"ES256","typ":"at+jwt","kid":"ES256-1"}`
-	f := newFixture(t, verifier.JWTConfig{CacheSize: -1})
+	f := newFixture(t, verifier.Config{CacheSize: -1})
 	claims := `{"iss":"` + f.issuer.URL + `","sub":"u","aud":"a","exp":4102444800}`
 	escaped := strings.ReplaceAll(f.issuer.URL, "/", `\/`)
 	for _, row := range []struct{ name, header, claims string }{
@@ -300,7 +304,7 @@ func TestUnusualSpelling(t *testing.T) {
 // TestLength proves that the limit is 16 KiB, with a token that is good in
 // every other respect.
 func TestLength(t *testing.T) {
-	f := newFixture(t, verifier.JWTConfig{})
+	f := newFixture(t, verifier.Config{})
 	f.accepts(t, f.mint(claim("padding", strings.Repeat("x", 11<<10))))
 	long := f.mint(claim("padding", strings.Repeat("x", 12<<10)))
 	_, err := f.verify(t, long)
@@ -342,7 +346,7 @@ func TestLeeway(t *testing.T) {
 		{"R9068-4.b iat after the leeway", "iat", leeway + time.Second, token.ErrInvalid},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			f := newFixture(t, verifier.JWTConfig{Leeway: leeway})
+			f := newFixture(t, verifier.Config{JWT: []verifier.JWTConfig{{Leeway: leeway}}})
 			raw := f.mint(claim(row.claim, f.Now().Add(row.offset).Unix()))
 			if _, err := f.verify(t, raw); !errors.Is(err, row.want) {
 				t.Errorf("got %v, want %v", err, row.want)
@@ -353,7 +357,7 @@ func TestLeeway(t *testing.T) {
 
 // TestExpiryOfKnownToken proves that a remembered token expires with its exp.
 func TestExpiryOfKnownToken(t *testing.T) {
-	f := newFixture(t, verifier.JWTConfig{Leeway: time.Second})
+	f := newFixture(t, verifier.Config{JWT: []verifier.JWTConfig{{Leeway: time.Second}}})
 	raw := f.mint(func(t *authtest.Token) { t.Lifetime = time.Minute })
 	info, err := f.verify(t, raw)
 	if err != nil {
@@ -367,7 +371,7 @@ func TestExpiryOfKnownToken(t *testing.T) {
 
 // TestCancelledBefore proves that a known token needs no context.
 func TestCancelledBefore(t *testing.T) {
-	f := newFixture(t, verifier.JWTConfig{})
+	f := newFixture(t, verifier.Config{})
 	raw := f.mint()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -387,7 +391,7 @@ func TestCancelledBefore(t *testing.T) {
 // TestAcceptsIssuer proves that the verifier accepts exactly the issuers that it
 // says it accepts (R9728-2.e).
 func TestAcceptsIssuer(t *testing.T) {
-	f := newFixture(t, verifier.JWTConfig{})
+	f := newFixture(t, verifier.Config{})
 	url := f.issuer.URL
 	for _, row := range []struct {
 		name, issuer string

@@ -15,29 +15,29 @@ import (
 func TestTokenWithoutKeyID(t *testing.T) {
 	noKeyID := parameter("kid", authtest.Omit)
 	t.Run("one key", func(t *testing.T) {
-		f := newFixture(t, verifier.JWTConfig{})
+		f := newFixture(t, verifier.Config{})
 		f.accepts(t, f.mint(noKeyID))
 		f.Advance(coolDown)
 		f.fetches(t, 1, func() { f.refuses(t, f.mint(noKeyID, forged), token.ErrInvalid) })
 	})
 	t.Run("one key of each algorithm", func(t *testing.T) {
-		f := newFixture(t, verifier.JWTConfig{}, "ES256", "EdDSA")
+		f := newFixture(t, verifier.Config{}, "ES256", "EdDSA")
 		f.accepts(t, f.mint(noKeyID))
 		f.accepts(t, f.mint(noKeyID, algorithm("EdDSA")))
 	})
 	t.Run("two keys", func(t *testing.T) {
-		f := newFixture(t, verifier.JWTConfig{})
+		f := newFixture(t, verifier.Config{})
 		f.issuer.RotateKeys()
 		f.refuses(t, f.mint(noKeyID), token.ErrInvalid)
 		f.Advance(coolDown)
 		f.fetches(t, 0, func() { f.refuses(t, f.mint(noKeyID), token.ErrInvalid) })
 	})
 	t.Run("no key of the algorithm", func(t *testing.T) {
-		f := newFixture(t, verifier.JWTConfig{})
+		f := newFixture(t, verifier.Config{})
 		f.refuses(t, f.mint(noKeyID, parameter("alg", "EdDSA")), token.ErrInvalid)
 	})
 	t.Run("replaced key", func(t *testing.T) {
-		f := newFixture(t, verifier.JWTConfig{})
+		f := newFixture(t, verifier.Config{})
 		f.accepts(t, f.mint(noKeyID))
 		f.issuer.RotateKeys()
 		f.issuer.WithdrawOldKeys()
@@ -49,7 +49,7 @@ func TestTokenWithoutKeyID(t *testing.T) {
 // TestSharedKeyID publishes two keys with one ID: tokens of both are good, and
 // of no other key.
 func TestSharedKeyID(t *testing.T) {
-	f := newFixture(t, verifier.JWTConfig{})
+	f := newFixture(t, verifier.Config{})
 	same := parameter("kid", "same")
 	old := f.mint(same)
 	f.issuer.RotateKeys()
@@ -60,7 +60,7 @@ func TestSharedKeyID(t *testing.T) {
 }
 
 func TestKeyPublishedTwice(t *testing.T) {
-	f := newFixture(t, verifier.JWTConfig{})
+	f := newFixture(t, verifier.Config{})
 	key := strings.TrimSuffix(strings.TrimPrefix(string(f.issuer.KeySet()), `{"keys":[`), `]}`)
 	f.issuer.HandleKeySet(authtest.Answer(200, "application/json", `{"keys":[`+key+","+key+`]}`))
 	f.accepts(t, f.mint(parameter("kid", authtest.Omit)))
@@ -84,7 +84,7 @@ func TestOneKeyOneAlgorithm(t *testing.T) {
 		{"R8725-3.1 not named, second RSA algorithm", []string{"ES256", "PS256", "RS256"}, withoutAlg, algorithm("RS256"), token.ErrInvalid},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			f := newFixture(t, verifier.JWTConfig{Algorithms: row.accepted}, "RS256")
+			f := newFixture(t, verifier.Config{JWT: []verifier.JWTConfig{{Algorithms: row.accepted}}}, "RS256")
 			f.editKeySet(t, row.edit)
 			raw := f.mint(row.alter)
 			f.fetches(t, 1, func() {

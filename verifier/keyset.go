@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -75,14 +76,14 @@ type arrival struct {
 	attempts uint64
 }
 
-func newKeySet(config JWTConfig, now func() time.Time) *keySet {
+func newKeySet(config JWTConfig, logger *slog.Logger, now func() time.Time) *keySet {
 	return &keySet{
 		issuer:   config.Issuer,
 		interval: config.RefreshInterval,
 		now:      now,
 		fetch:    newProvider(config).fetch,
 		start:    now(),
-		log:      fetchLog{issuer: config.Issuer, logger: config.Logger},
+		log:      fetchLog{issuer: config.Issuer, logger: logger},
 	}
 }
 

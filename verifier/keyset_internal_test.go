@@ -9,7 +9,7 @@ import (
 // TestNewerThan has a caller whose keys were replaced before it asks for newer
 // ones. It gets those at once, even in the cool-down.
 func TestNewerThan(t *testing.T) {
-	s := newKeySet(JWTConfig{RefreshInterval: time.Minute}, time.Now)
+	s := newKeySet(JWTConfig{RefreshInterval: time.Minute}, nil, time.Now)
 	fetches := 0
 	s.fetch = func(context.Context) (published, error) {
 		fetches++
@@ -32,7 +32,7 @@ func TestNewerThan(t *testing.T) {
 // TestRefreshIsNotDue has a caller that finds a refresh due which another
 // caller has completed meanwhile.
 func TestRefreshIsNotDue(t *testing.T) {
-	s := newKeySet(JWTConfig{RefreshInterval: time.Minute}, time.Now)
+	s := newKeySet(JWTConfig{RefreshInterval: time.Minute}, nil, time.Now)
 	s.fetch = func(context.Context) (published, error) { return published{}, nil }
 	if _, err := s.newerThan(t.Context(), nil); err != nil {
 		t.Fatal(err)

@@ -16,7 +16,7 @@ import (
 )
 
 func TestNoFetchBeforeTheFirstToken(t *testing.T) {
-	f := newFixture(t, verifier.JWTConfig{})
+	f := newFixture(t, verifier.Config{})
 	f.fetches(t, 0, func() {})
 	f.fetches(t, 1, func() { f.accepts(t, f.mint()) })
 	if n := f.issuer.DiscoveryRequests(); n != 1 {
@@ -25,7 +25,7 @@ func TestNoFetchBeforeTheFirstToken(t *testing.T) {
 }
 
 func TestOneFetchForAll(t *testing.T) {
-	f := newFixture(t, verifier.JWTConfig{})
+	f := newFixture(t, verifier.Config{})
 	arrived, release := f.issuer.HoldKeySet()
 	f.fetches(t, 1, func() {
 		go func() {
@@ -39,7 +39,7 @@ func TestOneFetchForAll(t *testing.T) {
 // TestCancelledCaller proves that a canceled call returns at once, and that the
 // others that share its fetch succeed.
 func TestCancelledCaller(t *testing.T) {
-	f := newFixture(t, verifier.JWTConfig{})
+	f := newFixture(t, verifier.Config{})
 	raw := f.mint()
 	arrived, release := f.issuer.HoldKeySet()
 	f.fetches(t, 1, func() {
@@ -69,7 +69,7 @@ func TestCancelledCaller(t *testing.T) {
 // TestFloodOfUnknownKeys proves that invented key IDs cost one fetch per
 // second, and do not affect good tokens.
 func TestFloodOfUnknownKeys(t *testing.T) {
-	f := newFixture(t, verifier.JWTConfig{})
+	f := newFixture(t, verifier.Config{})
 	f.accepts(t, f.mint())
 	flood := func() (invalid int64) {
 		var n atomic.Int64
@@ -142,7 +142,7 @@ func TestUnknownKey(t *testing.T) {
 			"no kid, and another key fits": func(t *authtest.Token) { forged(t); parameter("kid", authtest.Omit)(t) },
 		} {
 			t.Run(row.name+", "+name, func(t *testing.T) {
-				f := newFixture(t, verifier.JWTConfig{Logger: slog.New(slog.DiscardHandler)})
+				f := newFixture(t, verifier.Config{Logger: slog.New(slog.DiscardHandler)})
 				row.before(t, f)
 				f.fetches(t, row.fetches, func() { f.refuses(t, f.mint(alter), row.want) })
 			})
@@ -154,7 +154,7 @@ func TestUnknownKey(t *testing.T) {
 // unavailable (RPC-2), and that the cool-down is measured from the start of a
 // fetch.
 func TestNewKey(t *testing.T) {
-	f := newFixture(t, verifier.JWTConfig{})
+	f := newFixture(t, verifier.Config{})
 	arrived, release := f.issuer.HoldKeySet()
 	go func() {
 		<-arrived
@@ -178,7 +178,7 @@ func TestRotationUnderFlood(t *testing.T) {
 	const step = coolDown / 10
 	for _, refresh := range []time.Duration{coolDown, interval} {
 		t.Run(refresh.String(), func(t *testing.T) {
-			f := newFixture(t, verifier.JWTConfig{RefreshInterval: refresh})
+			f := newFixture(t, verifier.Config{JWT: []verifier.JWTConfig{{RefreshInterval: refresh}}})
 			f.accepts(t, f.mint())
 			first, start := f.issuer.KeySetRequests(), f.Now()
 			bad := f.mint(unknownKey(1), forged)
@@ -238,7 +238,7 @@ func TestNewKeyDuringFetch(t *testing.T) {
 		{"RPC-2 it does not, and is slow", (*fixture).holdOldKeySet, coolDown, token.ErrUnavailable, 0, 1},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			f := newFixture(t, verifier.JWTConfig{})
+			f := newFixture(t, verifier.Config{})
 			f.accepts(t, f.mint())
 			f.Advance(coolDown)
 			arrived, release := row.hold(f)

@@ -15,7 +15,7 @@ import (
 )
 
 func TestIssuerDownAtStart(t *testing.T) {
-	f := newFixture(t, verifier.JWTConfig{Logger: slog.New(slog.DiscardHandler)})
+	f := newFixture(t, verifier.Config{Logger: slog.New(slog.DiscardHandler)})
 	raw := f.mint()
 	f.issuer.Down()
 	f.refuses(t, raw, token.ErrUnavailable)
@@ -26,7 +26,7 @@ func TestIssuerDownAtStart(t *testing.T) {
 }
 
 func TestIssuerDownLater(t *testing.T) {
-	f := newFixture(t, verifier.JWTConfig{Logger: slog.New(slog.DiscardHandler)})
+	f := newFixture(t, verifier.Config{Logger: slog.New(slog.DiscardHandler)})
 	f.accepts(t, f.mint())
 	f.issuer.Down()
 	f.Advance(coolDown)
@@ -43,7 +43,7 @@ func TestIssuerDownLater(t *testing.T) {
 // TestLongOutage proves that keys are not given up because the issuer is
 // unreachable, and that callers wait for it only once.
 func TestLongOutage(t *testing.T) {
-	f := newFixture(t, verifier.JWTConfig{Logger: slog.New(slog.DiscardHandler)})
+	f := newFixture(t, verifier.Config{Logger: slog.New(slog.DiscardHandler)})
 	raw := f.mint()
 	f.accepts(t, raw)
 	f.issuer.Down()
@@ -99,7 +99,7 @@ func TestBadAnswer(t *testing.T) {
 		}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			f := newFixture(t, verifier.JWTConfig{CacheSize: -1, Logger: slog.New(slog.DiscardHandler)})
+			f := newFixture(t, verifier.Config{CacheSize: -1, Logger: slog.New(slog.DiscardHandler)})
 			answer := row.answer(string(f.issuer.KeySet()))
 			f.survives(t, func() { f.issuer.HandleKeySet(answer) })
 		})
@@ -128,7 +128,7 @@ func (f *fixture) survives(t *testing.T, breakIssuer func()) {
 func TestBadDiscovery(t *testing.T) {
 	for _, body := range []string{"", "null", "[]", "{}", "1", `"x"`, "[null]", "<html>"} {
 		t.Run(body, func(t *testing.T) {
-			f := newFixture(t, verifier.JWTConfig{CacheSize: -1, Logger: slog.New(slog.DiscardHandler)})
+			f := newFixture(t, verifier.Config{CacheSize: -1, Logger: slog.New(slog.DiscardHandler)})
 			f.survives(t, func() {
 				f.issuer.HandleDiscovery(authtest.Answer(http.StatusOK, "application/json", body))
 			})
@@ -150,13 +150,10 @@ func TestFetchBreaks(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			lines := make(logLines, 10)
 			breaks := row.breaks
-			f := newFixture(t, verifier.JWTConfig{
-				HTTPClient: &http.Client{Transport: transport(func(r *http.Request) (*http.Response, error) {
-					breaks()
-					return http.DefaultTransport.RoundTrip(r)
-				})},
-				Logger: slog.New(slog.NewTextHandler(lines, nil)),
-			})
+			f := newFixture(t, verifier.Config{Logger: slog.New(slog.NewTextHandler(lines, nil)), JWT: []verifier.JWTConfig{{HTTPClient: &http.Client{Transport: transport(func(r *http.Request) (*http.Response, error) {
+				breaks()
+				return http.DefaultTransport.RoundTrip(r)
+			})}}}})
 			inAllCalls(20, func(int) { f.refuses(t, f.mint(), token.ErrUnavailable) })
 			line := <-lines
 			for _, part := range row.log {
@@ -182,7 +179,7 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) { return t
 // repeatedly as long as it lasts, and that its end is logged.
 func TestLog(t *testing.T) {
 	lines := make(logLines, 10)
-	f := newFixture(t, verifier.JWTConfig{Logger: slog.New(slog.NewTextHandler(lines, nil))})
+	f := newFixture(t, verifier.Config{Logger: slog.New(slog.NewTextHandler(lines, nil))})
 	attempt := func() {
 		f.Advance(coolDown)
 		_, _ = f.verify(t, f.mint(unknownKey(1)))

@@ -51,7 +51,7 @@ func TestDiscovery(t *testing.T) {
 		{"a template for tenants", "issuer", "https://login.microsoftonline.com/{tenantid}/v2.0", "set Issuer to that of one"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			f := newFixture(t, verifier.JWTConfig{Logger: slog.New(slog.DiscardHandler)})
+			f := newFixture(t, verifier.Config{Logger: slog.New(slog.DiscardHandler)})
 			if row.value == nil {
 				row.value = f.issuer.URL + "/"
 			}
@@ -68,9 +68,9 @@ func TestDiscovery(t *testing.T) {
 }
 
 func TestDiscoveryOfIssuerWithSlash(t *testing.T) {
-	f := newFixture(t, verifier.JWTConfig{})
+	f := newFixture(t, verifier.Config{})
 	f.editDiscovery(t, "issuer", f.issuer.URL+"/")
-	v, err := verifier.NewJWT(verifier.JWTConfig{Issuer: f.issuer.URL + "/"})
+	v, err := verifier.New(verifier.Config{JWT: []verifier.JWTConfig{{Issuer: f.issuer.URL + "/"}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,7 +84,7 @@ func TestDiscoveryOfIssuerWithSlash(t *testing.T) {
 
 // TestKeySetMoves proves that each fetch discovers the address of the key set.
 func TestKeySetMoves(t *testing.T) {
-	f := newFixture(t, verifier.JWTConfig{})
+	f := newFixture(t, verifier.Config{})
 	f.accepts(t, f.mint())
 	moved := httptest.NewServer(authtest.Answer(200, "application/json", string(f.issuer.KeySet())))
 	defer moved.Close()
@@ -95,7 +95,7 @@ func TestKeySetMoves(t *testing.T) {
 }
 
 // secureIssuer starts an issuer that is served over https.
-func secureIssuer(t *testing.T, keySet http.Handler) (issuer *httptest.Server, config verifier.JWTConfig) {
+func secureIssuer(t *testing.T, keySet http.Handler) (issuer *httptest.Server, config verifier.Config) {
 	t.Helper()
 	mux := http.NewServeMux()
 	issuer = httptest.NewUnstartedServer(mux)
@@ -105,10 +105,9 @@ func secureIssuer(t *testing.T, keySet http.Handler) (issuer *httptest.Server, c
 	mux.Handle("/.well-known/openid-configuration", authtest.Answer(200, "application/json",
 		`{"issuer":"`+issuer.URL+`","jwks_uri":"`+issuer.URL+`/keys"}`))
 	mux.Handle("/keys", keySet)
-	return issuer, verifier.JWTConfig{
-		Issuer:     issuer.URL,
-		HTTPClient: issuer.Client(),
-		Logger:     slog.New(slog.DiscardHandler),
+	return issuer, verifier.Config{
+		JWT:    []verifier.JWTConfig{{Issuer: issuer.URL, HTTPClient: issuer.Client()}},
+		Logger: slog.New(slog.DiscardHandler),
 	}
 }
 
@@ -119,7 +118,7 @@ func TestHTTPS(t *testing.T) {
 	raw := signer.Mint(authtest.Token{Audience: []string{api}, Claims: map[string]any{"iss": issuer.URL}})
 
 	t.Run("good", func(t *testing.T) {
-		v, err := verifier.NewJWT(config)
+		v, err := verifier.New(config)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -128,9 +127,8 @@ func TestHTTPS(t *testing.T) {
 		}
 	})
 	t.Run("unknown certificate", func(t *testing.T) {
-		config := config
-		config.HTTPClient = nil
-		v, err := verifier.NewJWT(config)
+		config.JWT[0].HTTPClient = nil
+		v, err := verifier.New(config)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -151,7 +149,7 @@ func TestRedirect(t *testing.T) {
 	}))
 	defer plain.Close()
 	issuer, config := secureIssuer(t, http.RedirectHandler(plain.URL, http.StatusFound))
-	v, err := verifier.NewJWT(config)
+	v, err := verifier.New(config)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -174,7 +172,7 @@ func TestRedirectPolicyOfClient(t *testing.T) {
 		asked++
 		return refuse
 	}}
-	f := newFixture(t, verifier.JWTConfig{HTTPClient: client, Logger: slog.New(slog.DiscardHandler)})
+	f := newFixture(t, verifier.Config{Logger: slog.New(slog.DiscardHandler), JWT: []verifier.JWTConfig{{HTTPClient: client}}})
 	f.issuer.HandleKeySet(http.RedirectHandler(f.issuer.URL+"/elsewhere", http.StatusFound))
 	_, err := f.verify(t, f.mint())
 	if !errors.Is(err, token.ErrUnavailable) || asked != 1 {
@@ -187,7 +185,7 @@ func TestRedirectPolicyOfClient(t *testing.T) {
 
 // TestRedirectIsFollowed has an issuer that moved its key set.
 func TestRedirectIsFollowed(t *testing.T) {
-	f := newFixture(t, verifier.JWTConfig{})
+	f := newFixture(t, verifier.Config{})
 	moved := httptest.NewServer(authtest.Answer(200, "application/json", string(f.issuer.KeySet())))
 	defer moved.Close()
 	f.issuer.HandleKeySet(http.RedirectHandler(moved.URL, http.StatusFound))
@@ -197,7 +195,7 @@ func TestRedirectIsFollowed(t *testing.T) {
 // TestDocumentSize proves that the limit is 1 MiB.
 func TestDocumentSize(t *testing.T) {
 	for further, want := range map[int]error{0: nil, 1: token.ErrUnavailable} {
-		f := newFixture(t, verifier.JWTConfig{Logger: slog.New(slog.DiscardHandler)})
+		f := newFixture(t, verifier.Config{Logger: slog.New(slog.DiscardHandler)})
 		document := string(f.issuer.KeySet())
 		document += strings.Repeat(" ", 1<<20-len(document)+further)
 		f.issuer.HandleKeySet(authtest.Answer(200, "application/json", document))
@@ -208,7 +206,7 @@ func TestDocumentSize(t *testing.T) {
 }
 
 func TestRedirectWithoutEnd(t *testing.T) {
-	f := newFixture(t, verifier.JWTConfig{Logger: slog.New(slog.DiscardHandler)})
+	f := newFixture(t, verifier.Config{Logger: slog.New(slog.DiscardHandler)})
 	f.issuer.HandleKeySet(http.RedirectHandler("/keys", http.StatusFound))
 	f.fetches(t, 6, func() { f.refuses(t, f.mint(), token.ErrUnavailable) })
 }

@@ -48,7 +48,7 @@ func TestKeyNotUsable(t *testing.T) {
 		{"RSA of 16384 bits", func(key map[string]any) { rsaKey(key, 16384) }, `kid "ES256-1"`},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			f := newFixture(t, verifier.JWTConfig{Logger: slog.New(slog.DiscardHandler)})
+			f := newFixture(t, verifier.Config{Logger: slog.New(slog.DiscardHandler)})
 			f.editKeySet(t, row.edit)
 			_, err := f.verify(t, f.mint())
 			if !errors.Is(err, token.ErrUnavailable) || !strings.Contains(err.Error(), row.reason) {
@@ -95,7 +95,7 @@ func TestKeyUsable(t *testing.T) {
 	} {
 		for _, name := range []string{"ES256", "RS256", "EdDSA"} {
 			t.Run(row.name+" "+name, func(t *testing.T) {
-				f := newFixture(t, verifier.JWTConfig{}, name)
+				f := newFixture(t, verifier.Config{}, name)
 				f.editKeySet(t, row.edit)
 				f.accepts(t, f.mint())
 			})
@@ -106,7 +106,7 @@ func TestKeyUsable(t *testing.T) {
 // TestUnusableKeysAreSkipped proves that unusable keys do not affect the others
 // in the set (RFC 7517 §5).
 func TestUnusableKeysAreSkipped(t *testing.T) {
-	f := newFixture(t, verifier.JWTConfig{})
+	f := newFixture(t, verifier.Config{})
 	good := strings.TrimPrefix(string(f.issuer.KeySet()), `{"keys":[`)
 	f.issuer.HandleKeySet(authtest.Answer(200, "application/json",
 		`{"keys":[null,1,{},{"kty":"XYZ"},{"kty":"oct","k":"AAAA"},{"kty":"RSA","n":"AQ","e":"AQAB"},`+good))
@@ -127,7 +127,7 @@ func TestCurves(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			f := newFixture(t, verifier.JWTConfig{Algorithms: []string{string(row.algorithm)}})
+			f := newFixture(t, verifier.Config{JWT: []verifier.JWTConfig{{Algorithms: []string{string(row.algorithm)}}}})
 			set, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: private.Public(), KeyID: "k"}}})
 			if err != nil {
 				t.Fatal(err)

@@ -23,7 +23,7 @@ func (f *fixture) ready(t *testing.T, reason string) {
 }
 
 func TestWarm(t *testing.T) {
-	f := newFixture(t, verifier.JWTConfig{})
+	f := newFixture(t, verifier.Config{})
 	f.fetches(t, 1, func() {
 		if err := f.verifier.Warm(t.Context()); err != nil {
 			t.Fatal(err)
@@ -40,7 +40,7 @@ func TestWarm(t *testing.T) {
 }
 
 func TestWarmDuringOutage(t *testing.T) {
-	f := newFixture(t, verifier.JWTConfig{Logger: slog.New(slog.DiscardHandler)})
+	f := newFixture(t, verifier.Config{Logger: slog.New(slog.DiscardHandler)})
 	f.issuer.Down()
 	for range 2 { // the second time in the cool-down
 		if err := f.verifier.Warm(t.Context()); !errors.Is(err, token.ErrUnavailable) || !strings.Contains(err.Error(), "metadata") {
@@ -55,7 +55,7 @@ func TestWarmDuringOutage(t *testing.T) {
 }
 
 func TestWarmCancelled(t *testing.T) {
-	f := newFixture(t, verifier.JWTConfig{})
+	f := newFixture(t, verifier.Config{})
 	arrived, release := f.issuer.HoldKeySet()
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() {
@@ -74,7 +74,7 @@ func TestWarmCancelled(t *testing.T) {
 // TestReadyFetches proves that a probe alone makes a verifier ready, also after an
 // outage, with one fetch per second at most.
 func TestReadyFetches(t *testing.T) {
-	f := newFixture(t, verifier.JWTConfig{Logger: slog.New(slog.DiscardHandler)})
+	f := newFixture(t, verifier.Config{Logger: slog.New(slog.DiscardHandler)})
 	f.issuer.HandleKeySet(authtest.Answer(503, "text/plain", "no"))
 	f.fetches(t, 1, func() { f.ready(t, "has not been fetched yet") })
 	f.fetches(t, 0, func() {
@@ -98,7 +98,7 @@ func TestReadyFetches(t *testing.T) {
 
 // TestReadyStays proves that an outage takes no server out of service.
 func TestReadyStays(t *testing.T) {
-	f := newFixture(t, verifier.JWTConfig{Logger: slog.New(slog.DiscardHandler)})
+	f := newFixture(t, verifier.Config{Logger: slog.New(slog.DiscardHandler)})
 	f.accepts(t, f.mint())
 	f.issuer.Down()
 	f.Advance(100 * interval)

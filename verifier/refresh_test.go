@@ -24,7 +24,7 @@ func TestWithdrawnKey(t *testing.T) {
 		{"not remembered", -1},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			f := newFixture(t, verifier.JWTConfig{CacheSize: row.size})
+			f := newFixture(t, verifier.Config{CacheSize: row.size})
 			raw := f.mint()
 			f.accepts(t, raw)
 			for range 3 {
@@ -46,7 +46,7 @@ func TestWithdrawnKey(t *testing.T) {
 
 // TestChangedKey replaces the key by another one with the same ID.
 func TestChangedKey(t *testing.T) {
-	f := newFixture(t, verifier.JWTConfig{})
+	f := newFixture(t, verifier.Config{})
 	raw := f.mint()
 	f.accepts(t, raw)
 	f.issuer.RotateKeys()
@@ -62,7 +62,7 @@ func TestChangedKey(t *testing.T) {
 // TestAddedKey proves that tokens stay remembered when a rotation withdraws no
 // key.
 func TestAddedKey(t *testing.T) {
-	f := newFixture(t, verifier.JWTConfig{})
+	f := newFixture(t, verifier.Config{})
 	raw := f.mint()
 	before, _ := f.verify(t, raw)
 	f.issuer.RotateKeys()
@@ -76,7 +76,7 @@ func TestAddedKey(t *testing.T) {
 // TestIdle proves that after a long idle period the verifier refreshes its keys
 // before it accepts a token.
 func TestIdle(t *testing.T) {
-	f := newFixture(t, verifier.JWTConfig{})
+	f := newFixture(t, verifier.Config{})
 	raw := f.mint()
 	f.accepts(t, raw)
 	f.issuer.RotateKeys()
@@ -86,7 +86,7 @@ func TestIdle(t *testing.T) {
 }
 
 func TestIdleCancelled(t *testing.T) {
-	f := newFixture(t, verifier.JWTConfig{})
+	f := newFixture(t, verifier.Config{})
 	raw := f.mint()
 	f.accepts(t, raw)
 	f.Advance(2*interval + 1)
@@ -106,7 +106,7 @@ func TestIdleCancelled(t *testing.T) {
 
 // TestRefreshFails proves how often a refresh is retried.
 func TestRefreshFails(t *testing.T) {
-	f := newFixture(t, verifier.JWTConfig{Logger: slog.New(slog.DiscardHandler)})
+	f := newFixture(t, verifier.Config{Logger: slog.New(slog.DiscardHandler)})
 	raw := f.mint()
 	f.accepts(t, raw)
 	f.issuer.HandleKeySet(authtest.Answer(http.StatusServiceUnavailable, "text/plain", "no"))
@@ -126,7 +126,7 @@ func TestRefreshFails(t *testing.T) {
 // TestAtTheSameTime rotates keys under load, for the race detector. No token is
 // invalid because its key is too new.
 func TestAtTheSameTime(t *testing.T) {
-	f := newFixture(t, verifier.JWTConfig{CacheSize: 8, RefreshInterval: time.Second})
+	f := newFixture(t, verifier.Config{CacheSize: 8, JWT: []verifier.JWTConfig{{RefreshInterval: time.Second}}})
 	inAllCalls(8, func(i int) {
 		for range 30 {
 			if i == 0 {

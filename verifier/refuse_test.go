@@ -87,7 +87,7 @@ func hostileRefusals(f *fixture) []refusal {
 // before their signature is checked. An operation of the decoder would exceed
 // it.
 func TestRefusalTakesLittleMemory(t *testing.T) {
-	f := newFixture(t, verifier.JWTConfig{}, "RS256")
+	f := newFixture(t, verifier.Config{}, "RS256")
 	f.accepts(t, f.mint()) // its header and the keys are known
 	for _, row := range append(usualRefusals(t, f), hostileRefusals(f)...) {
 		t.Run(row.name, func(t *testing.T) {

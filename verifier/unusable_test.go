@@ -66,7 +66,7 @@ func TestUnusableKeysAreLogged(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			lines := make(logLines, 10)
-			f := newFixture(t, verifier.JWTConfig{Logger: slog.New(slog.NewTextHandler(lines, nil))})
+			f := newFixture(t, verifier.Config{Logger: slog.New(slog.NewTextHandler(lines, nil))})
 			for _, keys := range row.steps {
 				f.publish(t, keys...)
 				f.refresh(t)
@@ -92,7 +92,7 @@ func TestUnusableKeysAreBounded(t *testing.T) {
 		{strings.Repeat("x", 300), strings.Repeat("\x01", 50), "kid"},
 	} {
 		lines := make(logLines, 10)
-		f := newFixture(t, verifier.JWTConfig{Logger: slog.New(slog.NewTextHandler(lines, nil))})
+		f := newFixture(t, verifier.Config{Logger: slog.New(slog.NewTextHandler(lines, nil))})
 		var keys []map[string]any
 		for i := range 1000 {
 			keys = append(keys, map[string]any{"kty": row.kty, "kid": fmt.Sprint(row.kid, i)})
@@ -109,7 +109,7 @@ func TestUnusableKeysAreBounded(t *testing.T) {
 // TestTokenOfUnusableKey proves that the error of a token says that its key was
 // passed over.
 func TestTokenOfUnusableKey(t *testing.T) {
-	f := newFixture(t, verifier.JWTConfig{Logger: slog.New(slog.DiscardHandler)})
+	f := newFixture(t, verifier.Config{Logger: slog.New(slog.DiscardHandler)})
 	raw := f.mint()
 	f.issuer.RotateKeys()
 	f.editKeySet(t, func(key map[string]any) {

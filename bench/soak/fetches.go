@@ -61,14 +61,7 @@ func newVerifier(issuer string, refused *atomic.Bool, logger *slog.Logger) (toke
 			return dialer.DialContext(ctx, network, address)
 		},
 	}
-	jwt, err := verifier.NewJWT(verifier.JWTConfig{
-		Issuer:          issuer,
-		HTTPClient:      &http.Client{Transport: f},
-		Leeway:          time.Nanosecond,
-		RefreshInterval: refreshInterval,
-		CacheSize:       cacheSize,
-		Logger:          logger,
-	})
+	jwt, err := verifier.New(verifier.Config{CacheSize: cacheSize, Logger: logger, JWT: []verifier.JWTConfig{{Issuer: issuer, HTTPClient: &http.Client{Transport: f}, Leeway: time.Nanosecond, RefreshInterval: refreshInterval}}})
 	return jwt, f, err
 }
 

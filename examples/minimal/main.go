@@ -29,7 +29,7 @@ func greet(ctx context.Context, req *connect.Request[wrapperspb.StringValue]) (*
 }
 
 func newHandler(issuer string) (http.Handler, error) {
-	jwt, err := verifier.NewJWT(verifier.JWTConfig{Issuer: issuer})
+	jwt, err := verifier.New(verifier.Config{JWT: []verifier.JWTConfig{{Issuer: issuer}}})
 	if err != nil {
 		return nil, err
 	}

@@ -69,7 +69,7 @@ func TestFaults(t *testing.T) {
 	t.Parallel()
 	_, err := newHandler("http://login.example.com")
 	found, ok := errors.AsType[*fault.Fault](err)
-	if !ok || found.Place != "verifier: JWTConfig.Issuer" {
+	if !ok || found.Place != "verifier: JWT[0].Issuer" {
 		t.Errorf("got %v", err)
 	}
 }

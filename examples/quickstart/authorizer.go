@@ -13,17 +13,7 @@ import (
 // for every RPC, and the MCP endpoint below it. A token for one of them is not
 // accepted for the other.
 func newAuthorizer(origin, mcpURL, issuer string, logger *slog.Logger) (*drawbridge.Authorizer, error) {
-	jwt, err := verifier.NewJWT(verifier.JWTConfig{
-		Issuer: issuer,
-		// An access token should have the type at+jwt (RFC 9068 §2.1), and
-		// without this option no other type is accepted. Package op of
-		// zitadel/oidc, which the authorization server of the example uses, gives
-		// every token the type JWT. With the option, only the audience of an
-		// access token, which is a resource and never a client, distinguishes it
-		// from other tokens. Leave the option out if your issuer sets at+jwt.
-		AcceptTypeJWT: true,
-		Logger:        logger,
-	})
+	jwt, err := verifier.New(verifier.Config{Logger: logger, JWT: []verifier.JWTConfig{{Issuer: issuer, AcceptTypeJWT: true}}})
 	if err != nil {
 		return nil, err
 	}

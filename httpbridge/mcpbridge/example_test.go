@@ -23,7 +23,7 @@ import (
 func Example() {
 	issuer := authtest.Start()
 	defer issuer.Close()
-	jwt, err := verifier.NewJWT(verifier.JWTConfig{Issuer: issuer.URL})
+	jwt, err := verifier.New(verifier.Config{JWT: []verifier.JWTConfig{{Issuer: issuer.URL}}})
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -115,7 +115,7 @@ func newAuthorizer(t *testing.T, issuer *authtest.Issuer, rule policy.Rule) *dra
 func newObservedAuthorizer(t *testing.T, e *endpoint, rule policy.Rule) *drawbridge.Authorizer {
 	t.Helper()
 	issuer := e.issuer
-	jwt, err := verifier.NewJWT(verifier.JWTConfig{Issuer: issuer.URL, Claims: []string{"tenant"}})
+	jwt, err := verifier.New(verifier.Config{JWT: []verifier.JWTConfig{{Issuer: issuer.URL, Mapping: verifier.Mapping{Claims: []string{"tenant"}}}}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -34,7 +34,7 @@ func stock(ctx context.Context, req *connect.Request[wrapperspb.StringValue]) (*
 
 // newAuthorizer trusts an issuer and requires scopes.
 func newAuthorizer(issuer string) (*drawbridge.Authorizer, error) {
-	jwt, err := verifier.NewJWT(verifier.JWTConfig{Issuer: issuer})
+	jwt, err := verifier.New(verifier.Config{JWT: []verifier.JWTConfig{{Issuer: issuer}}})
 	if err != nil {
 		return nil, err
 	}

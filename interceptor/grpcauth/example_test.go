@@ -22,7 +22,7 @@ import (
 
 // newAuthorizer trusts an issuer and requires scopes.
 func newAuthorizer(issuer string) (*drawbridge.Authorizer, error) {
-	jwt, err := verifier.NewJWT(verifier.JWTConfig{Issuer: issuer})
+	jwt, err := verifier.New(verifier.Config{JWT: []verifier.JWTConfig{{Issuer: issuer}}})
 	if err != nil {
 		return nil, err
 	}

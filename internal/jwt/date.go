@@ -32,15 +32,20 @@ func (o Object) Period() (p Period, err error) {
 		name string
 		at   *Date
 	}{{"exp", &p.Expiry}, {"nbf", &p.NotBefore}, {"iat", &p.IssuedAt}} {
-		if !o.Has(claim.name) {
-			continue
-		}
-		seconds, ok := o[claim.name].(float64)
-		if *claim.at, err = newDate(claim.name, seconds, ok); err != nil {
+		if *claim.at, err = o.Date(claim.name); err != nil {
 			return Period{}, err
 		}
 	}
 	return p, nil
+}
+
+// Date returns a member that must be a date, if it is present.
+func (o Object) Date(name string) (Date, error) {
+	if !o.Has(name) {
+		return Date{}, nil
+	}
+	seconds, ok := o[name].(float64)
+	return newDate(name, seconds, ok)
 }
 
 // ScanDate returns the date in a claim that was not decoded. Nothing is written if

@@ -32,7 +32,7 @@ type Drawbridge struct {
 // NewDrawbridge guards a number of methods of the service for tokens of an
 // issuer.
 func NewDrawbridge(issuer *authtest.Issuer, methods int) (*Drawbridge, error) {
-	jwt, err := verifier.NewJWT(verifier.JWTConfig{Issuer: issuer.URL})
+	jwt, err := verifier.New(verifier.Config{JWT: []verifier.JWTConfig{{Issuer: issuer.URL}}})
 	if err != nil {
 		return nil, err
 	}

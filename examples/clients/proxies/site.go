@@ -70,7 +70,7 @@ var services = []string{
 // every path is that of a procedure: only a resource at the root covers it, or a
 // single one.
 func newServers(origins []string, issuer string) (map[string]server, error) {
-	jwt, err := verifier.NewJWT(verifier.JWTConfig{Issuer: issuer})
+	jwt, err := verifier.New(verifier.Config{JWT: []verifier.JWTConfig{{Issuer: issuer}}})
 	if err != nil {
 		return nil, err
 	}

@@ -4,39 +4,53 @@ import (
 	"context"
 	"time"
 
+	"github.com/drawbridge-rpc/drawbridge/internal/uri"
 	"github.com/drawbridge-rpc/drawbridge/token"
 )
 
 var (
-	_ token.Verifier       = (*JWT)(nil)
-	_ token.IssuerAcceptor = (*JWT)(nil)
+	_ token.Verifier        = (*Verifier)(nil)
+	_ token.IssuerAcceptor  = (*Verifier)(nil)
+	_ token.ResourceChecker = (*Verifier)(nil)
 )
 
-// A JWT verifies the JWT access tokens (RFC 9068) of one OpenID provider or OAuth
-// 2.0 authorization server. It is safe for concurrent use and needs no Close. The zero value is not usable; use
-// [NewJWT].
-type JWT struct {
-	front  front
-	issuer *issuer
+// A Verifier verifies the access tokens of one or several issuers: JWTs (RFC 9068)
+// by the keys of their issuers, opaque tokens by introspection (RFC 7662). It is safe
+// for concurrent use and needs no Close. The zero value is not usable; use [New].
+type Verifier struct {
+	front front
 }
 
-// NewJWT returns a verifier for the tokens of config.Issuer. Its error holds
-// every fault of the configuration; package fault iterates over them.
+// New returns a Verifier. Its error holds every fault of the configuration; package
+// fault iterates over them.
 //
-// NewJWT does not contact the issuer; [JWT.Warm] does, and so does the first
-// token. If the issuer is unreachable when the program starts, [JWT.VerifyToken]
-// returns [token.ErrUnavailable] until it is back.
-func NewJWT(config JWTConfig) (*JWT, error) {
-	return newJWT(config, time.Now)
+// New contacts no issuer; [Verifier.Warm] does, and so does the first token. If an
+// issuer is unreachable when the program starts, [Verifier.VerifyToken] returns
+// [token.ErrUnavailable] for its tokens until it is back.
+func New(config Config) (*Verifier, error) {
+	return newVerifier(config, time.Now)
 }
 
-func newJWT(config JWTConfig, now func() time.Time) (*JWT, error) {
-	if err := config.validate(); err != nil {
+func newVerifier(config Config, now func() time.Time) (*Verifier, error) {
+	if err := config.check(); err != nil {
 		return nil, err
 	}
-	config = config.withDefaults()
-	source := newIssuer(config, now)
-	v := &JWT{front: front{source: source, now: now}, issuer: source}
+	config = config.copied()
+	r := router{exact: make(map[string]source)}
+	for _, c := range config.JWT {
+		r.expected = append(r.expected, c.Issuer)
+		if uri.IsPattern(c.Issuer) {
+			r.tenants = append(r.tenants, newTenants(c, config.Logger, now))
+		} else {
+			exact := newIssuer(c, config.Logger, now)
+			r.exact[c.Issuer] = exact
+			r.issuers = append(r.issuers, exact)
+		}
+	}
+	for _, c := range config.Introspection {
+		r.introspectors = append(r.introspectors, newIntrospector(c, config.Logger, now))
+	}
+	v := &Verifier{front: front{router: r, now: now}}
 	if config.CacheSize > 0 {
 		v.front.cache = newCache(config.CacheSize)
 	}
@@ -44,17 +58,19 @@ func newJWT(config JWTConfig, now func() time.Time) (*JWT, error) {
 }
 
 // VerifyToken returns the facts of a valid token. The result is shared between
-// calls with the same token and must not be changed.
+// calls with the same token and must not be changed. A nil resource is any: of
+// several authorization servers with introspection, none is then asked.
 //
-// A token is valid if all of the following hold (RFC 9068 §4, RFC 8725 §3):
+// A JWT of an issuer in [Config].JWT is valid if all of the following hold
+// (RFC 9068 §4, RFC 8725 §3):
 //
 //   - It is a JWS in compact serialization of at most [token.MaxLength] bytes,
 //     with an accepted typ and alg, without crit and b64. Its header and its
 //     claims have at most 1,024 values each, nested at most 64 levels deep, and
 //     no JSON object in them has a duplicate name.
-//   - iss is the issuer. exp is present, and exp, nbf and iat agree with the
+//   - iss is one of the issuers. exp is present, and exp, nbf and iat agree with the
 //     clock.
-//   - sub and aud are present and not empty; [JWTConfig].AllowMissingSubject
+//   - sub and aud are present and not empty; [Mapping].AllowMissingSubject
 //     makes an exception for sub. The other claims that RFC 9068 §2.2 requires
 //     may be absent, because common providers omit them.
 //   - It is not a token of another kind: neither the claim typ (Keycloak) nor
@@ -67,6 +83,11 @@ func newJWT(config JWTConfig, now func() time.Time) (*JWT, error) {
 //
 // A token of another kind or issuer, or one that has expired, is refused before
 // its signature is checked. Until then nothing in it is decoded.
+//
+// Any other token is valid if the authorization server in [Config].Introspection
+// that is among the issuers of the resource says that it is active, exp, nbf and iat
+// in the answer agree with the clock, iss is the issuer if it is present, and aud is
+// present (RFC 7662 §2.2). If there is no such server, it is invalid.
 //
 // VerifyToken checks neither the audience nor the confirmation. A token with a
 // cnf claim is bound to a key of its client (RFC 9449 §6, RFC 8705 §3), and
@@ -95,12 +116,16 @@ func newJWT(config JWTConfig, now func() time.Time) (*JWT, error) {
 // VerifyToken waits for the network only if it has no keys, if its keys are old
 // after a long idle period, or if the token names an unknown key. A wait ends
 // with ctx, and concurrent callers share one fetch.
-func (v *JWT) VerifyToken(ctx context.Context, raw string, resource *token.Resource) (*token.Info, error) {
-	return v.front.verify(ctx, raw)
+func (v *Verifier) VerifyToken(ctx context.Context, raw string, resource *token.Resource) (*token.Info, error) {
+	return v.front.verify(ctx, raw, resource)
 }
 
-// AcceptsIssuer reports whether issuer is that of the configuration, byte for
-// byte. It implements [token.IssuerAcceptor].
-func (v *JWT) AcceptsIssuer(issuer string) bool {
-	return issuer == v.issuer.claims.issuer
+// AcceptsIssuer reports whether issuer is one of the configuration, byte for byte,
+// or that of an accepted tenant. It implements [token.IssuerAcceptor].
+func (v *Verifier) AcceptsIssuer(issuer string) bool { return v.front.router.accepts(issuer) }
+
+// CheckResource returns an error if tokens that name no issuer could be of two
+// authorization servers of the resource. It implements [token.ResourceChecker].
+func (v *Verifier) CheckResource(resource *token.Resource) error {
+	return v.front.router.check(resource)
 }

@@ -1,0 +1,214 @@
+package verifier
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/zitadel/oidc/v3/pkg/client/rs"
+
+	"github.com/drawbridge-rpc/drawbridge/internal/jwt"
+)
+
+// maxAnswer bounds an answer about a token, in bytes.
+const maxAnswer = 64 << 10
+
+var errNotDiscovered = errors.New("the introspection endpoint has not been discovered yet")
+
+// An endpoint asks an authorization server about tokens. It is safe for concurrent
+// use.
+type endpoint struct {
+	config IntrospectionConfig
+	now    func() time.Time
+	log    answerLog
+
+	mu       sync.Mutex // held during discovery
+	metadata metadata
+	server   rs.ResourceServer // nil until the address is known
+	failed   time.Time         // when discovery failed
+	reason   error
+}
+
+func newEndpoint(config IntrospectionConfig, logger *slog.Logger, now func() time.Time) *endpoint {
+	site := newSite(config.Issuer, config.InternalURL, config.HTTPClient)
+	return &endpoint{
+		config:   config,
+		now:      now,
+		log:      answerLog{issuer: config.Issuer, logger: logger},
+		metadata: newMetadata(site, introspectionEndpoint),
+	}
+}
+
+// ask returns the answer about a token. Its errors say that there is none, and hold
+// nothing of what came instead, which may repeat the token.
+func (e *endpoint) ask(ctx context.Context, raw string) (answer jwt.Object, err error) {
+	defer func() { e.log.record(err, e.now()) }()
+	server, err := e.locate(ctx)
+	if err != nil {
+		return nil, err
+	}
+	body, err := rs.Introspect[document](ctx, server, raw)
+	if err != nil {
+		if isMoved(err) {
+			e.forget(server)
+		}
+		return nil, introspectionError(err)
+	}
+	if err := jwt.ScanObject(body, nil); err != nil {
+		return nil, fmt.Errorf("introspection: the answer is %w", err)
+	}
+	if answer, err = jwt.ParseObject(body); err != nil {
+		return nil, errors.New("introspection: the answer is not JSON")
+	}
+	return answer, nil
+}
+
+// introspectionError returns an error without the text of an answer.
+func introspectionError(err error) error {
+	if status, ok := errors.AsType[*statusError](err); ok {
+		return fmt.Errorf("introspection: %w", status)
+	}
+	if failed, ok := errors.AsType[*url.Error](err); ok {
+		return fmt.Errorf("introspection: %s", jwt.Printable(failed.Error()))
+	}
+	return errors.New("introspection: the answer is not JSON, too long, or not complete")
+}
+
+// A document is JSON that is not decoded.
+type document []byte
+
+// UnmarshalJSON keeps the JSON.
+func (d *document) UnmarshalJSON(data []byte) error {
+	*d = append((*d)[:0], data...)
+	return nil
+}
+
+var _ json.Unmarshaler = (*document)(nil)
+
+// locate returns the server, and discovers its address first if it is not known.
+func (e *endpoint) locate(ctx context.Context) (rs.ResourceServer, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.server != nil {
+		return e.server, nil
+	}
+	if e.reason != nil && e.now().Sub(e.failed) < coolDown {
+		return nil, e.reason
+	}
+	server, err := e.discover(ctx)
+	if err != nil {
+		e.reason, e.failed = fmt.Errorf("metadata: %s", jwt.Printable(err.Error())), e.now()
+		return nil, e.reason
+	}
+	e.server = server
+	return server, nil
+}
+
+// forget makes the next request discover the address again, because the server may
+// have moved.
+func (e *endpoint) forget(server rs.ResourceServer) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.server == server {
+		e.server = nil
+	}
+}
+
+// isMoved reports whether an error may mean that there is no endpoint at the address
+// any more: nobody answers there, or something else does.
+func isMoved(err error) bool {
+	status, ok := errors.AsType[*statusError](err)
+	if !ok {
+		_, ok := errors.AsType[*url.Error](err)
+		return ok
+	}
+	return isAbsence(err) && status.code != http.StatusUnauthorized && status.code != http.StatusForbidden
+}
+
+// warm discovers the address.
+func (e *endpoint) warm(ctx context.Context) error {
+	if _, err := e.locate(ctx); err != nil {
+		return unavailable(err)
+	}
+	return nil
+}
+
+// ready returns nil if the address is known. Otherwise it starts a discovery in the
+// background, unless one is running or has just failed.
+func (e *endpoint) ready() error {
+	if !e.mu.TryLock() {
+		return unavailable(errNotDiscovered)
+	}
+	defer e.mu.Unlock()
+	switch {
+	case e.server != nil || e.config.Endpoint != "":
+		return nil
+	case e.reason != nil && e.now().Sub(e.failed) < coolDown:
+		return unavailable(e.reason)
+	}
+	go func() {
+		ctx, cancel := context.WithTimeout(context.Background(), fetchTimeout)
+		defer cancel()
+		_, _ = e.locate(ctx) // The next call tells.
+	}()
+	return unavailable(cmp.Or(e.reason, errNotDiscovered))
+}
+
+func (e *endpoint) discover(ctx context.Context) (rs.ResourceServer, error) {
+	address := e.config.Endpoint
+	if address == "" {
+		found, err := e.metadata.discover(ctx)
+		if err != nil {
+			return nil, err
+		}
+		address = found.String()
+	}
+	options := []rs.Option{
+		rs.WithStaticEndpoints(address, address), // the first is not used
+		rs.WithClient(introspectionClient(e.config.HTTPClient)),
+	}
+	if len(e.config.PrivateKey) > 0 {
+		return rs.NewResourceServerJWTProfile(ctx, e.config.Issuer, e.config.ClientID, e.config.KeyID, e.config.PrivateKey, options...)
+	}
+	return rs.NewResourceServerClientCredentials(ctx, e.config.Issuer, e.config.ClientID, e.config.ClientSecret, options...)
+}
+
+// introspectionClient returns a copy of base that follows no redirect, which could
+// carry the token and the secret elsewhere, and reads bounded answers.
+func introspectionClient(base *http.Client) *http.Client {
+	c := &http.Client{Timeout: fetchTimeout}
+	if base != nil {
+		*c = *base
+	}
+	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	c.Transport = boundedTransport{cmp.Or(c.Transport, http.DefaultTransport)}
+	return c
+}
+
+// A boundedTransport turns every answer but 200 into an error, and bounds the rest.
+type boundedTransport struct{ next http.RoundTripper }
+
+func (t boundedTransport) RoundTrip(request *http.Request) (*http.Response, error) {
+	request.Header.Set("Accept", "application/json")
+	response, err := t.next.RoundTrip(request)
+	if err != nil {
+		return nil, err
+	}
+	if response.StatusCode != http.StatusOK {
+		_ = response.Body.Close()
+		return nil, &statusError{response.StatusCode, response.Status}
+	}
+	response.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.LimitReader(response.Body, maxAnswer), response.Body}
+	return response, nil
+}

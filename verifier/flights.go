@@ -1,0 +1,88 @@
+package verifier
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/drawbridge-rpc/drawbridge/internal/panicked"
+)
+
+// maxFlights bounds the requests to an introspection endpoint at one time. Further
+// tokens wait for their turn, so that a flood of invented ones is not passed on.
+const maxFlights = 64
+
+// flights has at most one request for each token on its way, which any number of
+// callers wait for. A request has its own context, so a caller that gives up does
+// not fail the others. The zero value is ready for use.
+type flights struct {
+	mu      sync.Mutex
+	running map[digest]*flight
+	turns   chan struct{} // has an element for each running request
+}
+
+type flight struct {
+	done   chan struct{} // closed at the end
+	result *entry        // read only after done
+	err    error
+}
+
+// join returns the result of the request for a key. It calls ask if there is none.
+func (f *flights) join(ctx context.Context, key digest, ask func(context.Context) (*entry, error)) (*entry, error) {
+	f.mu.Lock()
+	if f.running == nil {
+		f.running, f.turns = make(map[digest]*flight), make(chan struct{}, maxFlights)
+	}
+	running := f.running[key]
+	turns := f.turns
+	f.mu.Unlock()
+	if running == nil {
+		// Whoever waits for a turn holds no place in the table.
+		select {
+		case turns <- struct{}{}:
+		case <-ctx.Done():
+			return nil, unavailable(fmt.Errorf("while waiting to ask the authorization server: %w", ctx.Err()))
+		}
+		running = f.start(key, ask)
+	}
+	select {
+	case <-running.done:
+		return running.result, running.err
+	case <-ctx.Done():
+		return nil, unavailable(fmt.Errorf("while the authorization server was being asked: %w", ctx.Err()))
+	}
+}
+
+// start makes a request, unless another one was started meanwhile. The caller has a
+// turn, which is given back.
+func (f *flights) start(key digest, ask func(context.Context) (*entry, error)) *flight {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if running := f.running[key]; running != nil {
+		<-f.turns
+		return running
+	}
+	started := &flight{done: make(chan struct{})}
+	f.running[key] = started
+	go f.run(key, started, ask)
+	return started
+}
+
+// run makes a request, and ends it even if a library or the user's transport panics
+// or exits the goroutine.
+func (f *flights) run(key digest, started *flight, ask func(context.Context) (*entry, error)) {
+	started.err = unavailable(errNoAnswer)
+	defer func() {
+		if value := recover(); value != nil {
+			started.err = unavailable(panicked.New("the introspection", value))
+		}
+		f.mu.Lock()
+		delete(f.running, key)
+		f.mu.Unlock()
+		<-f.turns
+		close(started.done)
+	}()
+	ctx, cancel := context.WithTimeout(context.Background(), fetchTimeout)
+	defer cancel()
+	started.result, started.err = ask(ctx)
+}

@@ -72,6 +72,11 @@ var arrows = map[string]node{
 		imports: []string{"fault", "internal/expiry", "internal/jwt", "internal/panicked", "internal/uri", "internal/wwwauth", "token"},
 		without: []string{connectGo, grpcGo, mcpSDK},
 	},
+	"verifier/proof": {
+		floor:   2,
+		imports: []string{"fault", "internal/jwt", "internal/uri", "internal/wwwauth", "token"},
+		without: []string{connectGo, grpcGo, oidc, mcpSDK},
+	},
 	"authtest": {floor: 2, without: []string{connectGo, grpcGo, mcpSDK}},
 	// The decision.
 	".": {

@@ -131,15 +131,18 @@ func (c *compiler) rule(where, service string, rule Rule) *Requirement {
 	if rule.IsZero() {
 		return nil
 	}
-	if rule.Public && (rule.Authenticated || rule.hasScopes()) {
-		c.faults.Add(where, "", "is public and requires a token", "set either Public, or Authenticated, or scopes")
+	if rule.Public && rule.needsToken() {
+		c.faults.Add(where, "", "is public and requires a token", "remove Public, or everything else")
 	}
 	if rule.Authenticated && rule.hasScopes() {
 		c.faults.Add(where, "", "sets both Authenticated and scopes", "remove Authenticated: scopes require a token, too")
 	}
 	c.checkScopes(where+".Scopes", rule.Scopes)
 	c.checkScopes(where+".AnyScopes", rule.AnyScopes)
-	requirement := &Requirement{service: service, public: rule.Public, scopes: slices.Concat(rule.Scopes, rule.AnyScopes)}
+	requirement := &Requirement{
+		service: service, public: rule.Public, scopes: slices.Concat(rule.Scopes, rule.AnyScopes),
+		identity: c.identity(where, rule), authentication: c.authentication(where, rule),
+	}
 	c.table.requirements = append(c.table.requirements, requirement)
 	for _, scope := range rule.Scopes {
 		requirement.all = append(requirement.all, c.hierarchy.satisfying(scope))
@@ -156,6 +159,10 @@ func (c *compiler) rule(where, service string, rule Rule) *Requirement {
 		}
 	}
 	requirement.lacksScope = &ShortfallError{Reason: challenge.ReasonInsufficientScope, Scopes: requirement.ask}
+	acrValues, maxAge := requirement.ChallengeAuthentication()
+	requirement.lacksAuthentication = &ShortfallError{
+		Reason: challenge.ReasonInsufficientAuthentication, Scopes: requirement.ask, ACRValues: acrValues, MaxAge: maxAge,
+	}
 	return requirement
 }
 

@@ -1,10 +1,17 @@
 // Package policy defines the requirements of each RPC on its caller: none, a
-// valid token, or scopes.
+// valid token, or a token that has certain scopes, whose user authenticated in a
+// certain way, or that speaks for certain parties.
 //
 // A [Policy] is plain data, keyed by service name. [Compile] checks it and
 // returns a [Table], an immutable map from procedures to requirements. A
 // procedure without a rule is denied.
 package policy
+
+import (
+	"time"
+
+	"github.com/drawbridge-rpc/drawbridge/token"
+)
 
 // Policy holds the rules of every service of a server, keyed by the fully
 // qualified name of the service, such as "inventory.v1.InventoryService".
@@ -46,9 +53,12 @@ type Service struct {
 	NoDescriptor bool
 }
 
-// Rule is the requirement of one procedure on its caller. Exactly one of Public,
-// Authenticated, or the lists of scopes is set. The zero Rule denies every
-// caller.
+// Rule is the requirement of one procedure on its caller. Public stands alone. With
+// any other field the caller needs a valid token, which has to meet every field that
+// is set. The zero Rule denies every caller.
+//
+// ACRValues and MaxAge are met or not when a call begins: a stream goes on while the
+// user's authentication ages.
 type Rule struct {
 	// Public allows every caller. A token that is sent nevertheless is ignored. The
 	// server may lack the service, see [Service].
@@ -60,11 +70,43 @@ type Rule struct {
 	// AnyScopes are scopes of which one is required, besides all of Scopes. A
 	// challenge asks for the first, which should be the narrowest.
 	AnyScopes []string
+	// ACRValues are authentication context classes, in order of preference, of which
+	// the user's authentication needs one (RFC 9470 §3). They are compared byte for
+	// byte with the acr claim of the token: one class does not include another, so
+	// list the stronger ones, too. A token that a client got for itself has no user,
+	// and does not meet ACRValues whatever its acr claim says. Empty asks for nothing.
+	ACRValues []string
+	// MaxAge is the greatest age of the user's authentication, by the auth_time claim
+	// of the token (RFC 9470 §3), in whole seconds. It includes the time in which the
+	// user authenticates and the client comes back with the new token. A token without
+	// auth_time, and one that a client got for itself, does not meet it. Zero asks for
+	// nothing.
+	MaxAge time.Duration
+	// Party is whom the token has to speak for: [token.PartyUser] or
+	// [token.PartyClient]. A token of which that cannot be told meets neither. An
+	// actor makes no difference. Zero allows every token.
+	Party token.Party
+	// Actors are the parties that may act for the subject of the token (RFC 8693
+	// §4.1): the current actor, which is the outermost one of the act claim, has to be
+	// one of them. Earlier actors do not count. A token without an actor meets Actors.
+	// Empty allows every actor.
+	Actors []Actor
+	// NoActor refuses every token with an actor: the subject has to act for itself.
+	NoActor bool
 }
 
 // IsZero reports whether r is the zero Rule, which denies every caller.
-func (r Rule) IsZero() bool {
-	return !r.Public && !r.Authenticated && !r.hasScopes()
+func (r Rule) IsZero() bool { return !r.Public && !r.needsToken() }
+
+// needsToken reports whether a field is set that requires a valid token.
+func (r Rule) needsToken() bool {
+	return r.Authenticated || r.hasScopes() || r.hasAuthentication() || r.hasIdentity()
 }
 
 func (r Rule) hasScopes() bool { return len(r.Scopes) > 0 || len(r.AnyScopes) > 0 }
+
+func (r Rule) hasAuthentication() bool { return len(r.ACRValues) > 0 || r.MaxAge != 0 }
+
+func (r Rule) hasIdentity() bool {
+	return r.Party != token.PartyUnknown || len(r.Actors) > 0 || r.NoActor
+}

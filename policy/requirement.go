@@ -16,10 +16,14 @@ type Requirement struct {
 	public  bool
 	// all holds, for each required scope, every scope that satisfies it: the
 	// scope itself and those that imply it. One of each list is needed.
-	all        [][]string
-	ask        []string
-	scopes     []string // every scope of the rule
-	lacksScope *ShortfallError
+	all    [][]string
+	ask    []string
+	scopes []string // every scope of the rule
+	// identity and authentication are nil if the rule asks for nothing of them.
+	identity       *identity
+	authentication *authentication
+
+	lacksScope, lacksAuthentication *ShortfallError
 }
 
 // Input holds the facts that [Requirement.Check] decides on.
@@ -30,6 +34,9 @@ type Input struct {
 	// Procedure is the RPC, "/pkg.Service/Method", or empty for a plain HTTP
 	// request.
 	Procedure string
+	// Now is the time at which the age of the user's authentication is taken. Zero
+	// means that of the clock, which is read only if the rule has a [Rule.MaxAge].
+	Now time.Time
 }
 
 // A ShortfallError describes what a caller lacks. It must not be changed, because
@@ -44,7 +51,8 @@ type ShortfallError struct {
 	// Scopes are all the scopes that the operation needs.
 	Scopes []string
 	// ACRValues and MaxAge describe the authentication that it needs (RFC 9470
-	// §3), as in a [challenge.Challenge].
+	// §3), as in a [challenge.Challenge]: all that the rule asks for, whichever of
+	// the two is lacking.
 	ACRValues []string
 	MaxAge    *time.Duration
 	// Cause is for the log. It may be nil.
@@ -62,12 +70,28 @@ var errNoToken = &ShortfallError{Reason: challenge.ReasonNoCredentials}
 
 // Check returns nil if a caller meets r, and a [*ShortfallError] otherwise. Every
 // caller meets a public requirement. The context is that of the call.
+//
+// If a caller lacks several things, the shortfall is the first of these:
+// [challenge.ReasonNoCredentials]; [challenge.ReasonForbidden], because an answer
+// that asks for more would have the client come back in vain;
+// [challenge.ReasonInsufficientAuthentication], which asks for the scopes, too,
+// because the client comes back with another token; and
+// [challenge.ReasonInsufficientScope].
 func (r *Requirement) Check(_ context.Context, in Input) error {
 	switch {
 	case r.public:
 		return nil
 	case in.Info == nil:
 		return errNoToken
+	}
+	if r.identity != nil {
+		if cause := r.identity.check(in.Info); cause != nil {
+			return forbidden(cause)
+		}
+	}
+	switch {
+	case r.authentication != nil && !r.authentication.satisfiedBy(in.Info, in.Now):
+		return r.lacksAuthentication
 	case !r.satisfiedBy(in.Info.Scopes):
 		return r.lacksScope
 	default:

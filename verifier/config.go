@@ -43,7 +43,7 @@ type Config struct {
 }
 
 // check reports all faults of the configuration.
-func (c *Config) check() error {
+func (c Config) check() error {
 	faults := fault.List{Within: "verifier: "}
 	if len(c.JWT) == 0 && len(c.Introspection) == 0 {
 		faults.Add("JWT", "", "has no issuer, and Introspection has none", "configure at least one")
@@ -70,8 +70,8 @@ func (c *Config) check() error {
 }
 
 // copied returns c with its zero fields filled in, sharing no memory with it.
-func (c *Config) copied() Config {
-	r := *c
+func (c Config) copied() Config {
+	r := c
 	r.JWT = make([]JWTConfig, len(c.JWT))
 	for i := range c.JWT {
 		r.JWT[i] = c.JWT[i].copied()

@@ -189,7 +189,7 @@ func introspectionClient(base *http.Client) *http.Client {
 		*c = *base
 	}
 	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	c.Transport = boundedTransport{cmp.Or(c.Transport, http.DefaultTransport)}
+	c.Transport = boundedTransport{cmp.Or(c.Transport, http.DefaultTransport)} //nolint:forbidigo // It is what a nil Transport means.
 	return c
 }
 

@@ -17,7 +17,7 @@ const maxActors = 8
 
 // gather fills in the facts that m finds in claims which are to be believed. They
 // are those of a JWT, or of an answer about an opaque token.
-func (m *Mapping) gather(info *token.Info, claims jwt.Object) (err error) {
+func (m Mapping) gather(info *token.Info, claims jwt.Object) (err error) {
 	if info.Subject, err = m.subject(claims); err != nil {
 		return err
 	}
@@ -51,7 +51,7 @@ func (m *Mapping) gather(info *token.Info, claims jwt.Object) (err error) {
 }
 
 // subject returns sub. An empty one is refused even where it may be missing.
-func (m *Mapping) subject(claims jwt.Object) (string, error) {
+func (m Mapping) subject(claims jwt.Object) (string, error) {
 	if m.AllowMissingSubject && !claims.Has("sub") {
 		return "", nil
 	}
@@ -81,7 +81,7 @@ func clientID(claims jwt.Object) (string, error) {
 }
 
 // audience returns aud, and the resources that its values stand for.
-func (m *Mapping) audience(claims jwt.Object, client string) ([]string, error) {
+func (m Mapping) audience(claims jwt.Object, client string) ([]string, error) {
 	var values []string
 	switch {
 	case claims.Has("aud"):
@@ -110,7 +110,7 @@ func single(value string) []string { return []string{value} }
 // scopes returns the scopes of a token in the names of the policy. Values that are
 // not scope-tokens (RFC 6749 §3.3) are dropped: no rule can require them, and one
 // that contains a space would become two scopes when joined.
-func (m *Mapping) scopes(claims jwt.Object) ([]string, error) {
+func (m Mapping) scopes(claims jwt.Object) ([]string, error) {
 	var all []string
 	for i := range m.Scopes {
 		scopes, found, err := m.Scopes[i].scopes(claims)
@@ -205,7 +205,7 @@ func actor(claims jwt.Object, depth int) (*token.Actor, error) {
 }
 
 // party returns whom a token speaks for.
-func (m *Mapping) party(claims jwt.Object, info *token.Info) token.Party {
+func (m Mapping) party(claims jwt.Object, info *token.Info) token.Party {
 	if m.Client.isZero() {
 		switch {
 		case info.Subject == "" || info.ClientID == "":
@@ -233,7 +233,7 @@ func (m ClientMark) marks(value string) bool {
 		m.Suffix != "" && strings.HasSuffix(value, m.Suffix)
 }
 
-func (m *Mapping) kept(claims jwt.Object) map[string]any {
+func (m Mapping) kept(claims jwt.Object) map[string]any {
 	var kept map[string]any
 	for _, name := range m.Claims {
 		value, ok := claims[name]

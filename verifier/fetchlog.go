@@ -21,8 +21,9 @@ type fetchLog struct {
 	logger *slog.Logger // nil means slog.Default() at the time of the record
 
 	failing  bool
-	reminded time.Time // the time of the last warning
-	unusable string    // the keys that were passed over the last time
+	reminded time.Time     // the time of the last warning
+	unusable string        // the keys that were passed over the last time
+	written  chan struct{} // closed when the last records have been written
 }
 
 // A fetchRecord is one message.
@@ -44,7 +45,14 @@ func (l *fetchLog) record(unusable unusableKeys, err error, current *keys, now t
 	}
 	l.failing = err != nil
 	logger := logOf(l.logger)
+	before, written := l.written, make(chan struct{})
+	l.written = written
 	return func() {
+		// The records are in the order of the fetches, however slow the handler is.
+		if before != nil {
+			<-before
+		}
+		defer close(written)
 		for _, r := range records {
 			logger.LogAttrs(context.Background(), r.level, r.message, r.attrs...)
 		}

@@ -13,10 +13,9 @@ import (
 // A source verifies the tokens of one issuer.
 type source interface {
 	// verify judges a token. Errors unwrap to a sentinel of package token.
-	verify(ctx context.Context, p *presented) (*entry, error)
+	verify(ctx context.Context, p presented) (*entry, error)
 	// holds reports whether a token that was verified in an epoch of the source
-	// needs no other look at the given time. What an epoch is is the affair of the
-	// source. It neither waits nor allocates.
+	// needs no other look at the given time. Each source has its own epochs. It neither waits nor allocates.
 	holds(epoch uint64, now time.Time) bool
 	// statistics returns the counts of the source.
 	statistics() *counts
@@ -58,7 +57,7 @@ func (f *front) verify(ctx context.Context, raw string, resource *token.Resource
 	p := presented{raw: raw, arrived: now, known: known}
 	source, err := f.router.route(&p)
 	if err == nil {
-		return f.ask(ctx, source, raw, &p)
+		return f.ask(ctx, source, raw, p)
 	}
 	opaque, choice := f.router.introspectorOf(resource)
 	if choice != nil {
@@ -75,12 +74,12 @@ func (f *front) verify(ctx context.Context, raw string, resource *token.Resource
 		opaque.counts.hits.add(now)
 		return p.known.info, nil
 	}
-	return f.ask(ctx, opaque, string(key), &p)
+	return f.ask(ctx, opaque, string(key), p)
 }
 
 // ask verifies a token that the cache does not answer for, and remembers it under
 // a key.
-func (f *front) ask(ctx context.Context, source source, key string, p *presented) (*token.Info, error) {
+func (f *front) ask(ctx context.Context, source source, key string, p presented) (*token.Info, error) {
 	counts := source.statistics()
 	counts.misses.Add(1)
 	verified, err := source.verify(ctx, p)

@@ -23,7 +23,7 @@ type fakeSource struct {
 
 func (s *fakeSource) statistics() *counts { return &s.counts }
 
-func (s *fakeSource) verify(_ context.Context, p *presented) (*entry, error) {
+func (s *fakeSource) verify(_ context.Context, p presented) (*entry, error) {
 	s.asked++
 	if s.err != nil {
 		return nil, s.err

@@ -3,6 +3,7 @@ package verifier
 import (
 	"bytes"
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -26,7 +27,7 @@ const (
 // IntrospectionConfig states how an authorization server is asked about tokens
 // (RFC 7662). Issuer and ClientID are required, and either ClientSecret or PrivateKey.
 //
-// It holds secrets, which its String, GoString and LogValue leave out.
+// It holds secrets, which String, GoString, LogValue and MarshalJSON leave out.
 type IntrospectionConfig struct {
 	// Issuer is the issuer identifier of the authorization server. It is
 	// [token.Info.Issuer] of its tokens; an answer that names another is refused.
@@ -90,8 +91,11 @@ func (c IntrospectionConfig) GoString() string { return c.String() }
 // LogValue is String.
 func (c IntrospectionConfig) LogValue() slog.Value { return slog.StringValue(c.String()) }
 
+// MarshalJSON returns String as a JSON string: a structured log encodes what holds c.
+func (c IntrospectionConfig) MarshalJSON() ([]byte, error) { return json.Marshal(c.String()) }
+
 // check adds the faults of c.
-func (c *IntrospectionConfig) check(faults *fault.List, place string) {
+func (c IntrospectionConfig) check(faults *fault.List, place string) {
 	if _, reason := uri.ParseIdentifier(c.Issuer); reason != "" {
 		faults.Add(place+"Issuer", c.Issuer, reason, "")
 	}

@@ -65,7 +65,7 @@ func (i *introspector) holds(epoch uint64, now time.Time) bool {
 }
 
 // verify implements [source].
-func (i *introspector) verify(ctx context.Context, p *presented) (*entry, error) {
+func (i *introspector) verify(ctx context.Context, p presented) (*entry, error) {
 	var buffer digest
 	key := digest(i.digest(&buffer, p.raw))
 	if reason := i.refusals.find(key, p.arrived); reason != nil {
@@ -121,5 +121,5 @@ func (i *introspector) judge(answer jwt.Object, now time.Time) (*entry, error) {
 		return nil, errUnbound // as a bearer token it could be used without its key
 	}
 	until := now.Sub(i.start) + i.lifetime
-	return &entry{info: info, source: i, epoch: uint64(max(0, until))}, nil //nolint:gosec // It is not negative.
+	return &entry{info: info, source: i, epoch: uint64(max(0, until))}, nil
 }

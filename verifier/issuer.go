@@ -36,7 +36,7 @@ func (i *issuer) holds(epoch uint64, now time.Time) bool { return i.keys.holds(e
 func (i *issuer) statistics() *counts { return i.counts }
 
 // verify implements [source].
-func (i *issuer) verify(ctx context.Context, p *presented) (*entry, error) {
+func (i *issuer) verify(ctx context.Context, p presented) (*entry, error) {
 	came := arrival{now: p.arrived, attempts: i.keys.attempts.Load()}
 	if p.known != nil && p.known.source == source(i) && p.arrived.Before(p.known.info.Expiry) {
 		keys, err := i.keys.load(ctx, p.arrived)
@@ -54,7 +54,7 @@ func (i *issuer) verify(ctx context.Context, p *presented) (*entry, error) {
 // of another kind, or one that has expired, causes neither a signature check nor a
 // fetch. Before the signature has been checked, JSON is scanned within bounds but
 // never decoded, except for the header when there is a key to check it with.
-func (i *issuer) verifyNew(ctx context.Context, p *presented, came arrival) (*entry, error) {
+func (i *issuer) verifyNew(ctx context.Context, p presented, came arrival) (*entry, error) {
 	header, err := i.scanHeader(p.segments.Header)
 	if err != nil {
 		return nil, invalidPart("header", err)

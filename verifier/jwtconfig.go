@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -138,7 +139,7 @@ type JWTConfig struct {
 }
 
 // check adds the faults of c.
-func (c *JWTConfig) check(faults *fault.List, place string) {
+func (c JWTConfig) check(faults *fault.List, place string) {
 	c.checkIssuer(faults, place)
 	if c.InternalURL != "" {
 		checkInternalURL(faults, place, c.InternalURL, c.AllowPlaintextInternalURL)
@@ -162,7 +163,7 @@ func (c *JWTConfig) check(faults *fault.List, place string) {
 	c.Mapping.check(faults, place+"Mapping.")
 }
 
-func (c *JWTConfig) checkIssuer(faults *fault.List, place string) {
+func (c JWTConfig) checkIssuer(faults *fault.List, place string) {
 	if !uri.IsPattern(c.Issuer) {
 		if _, reason := uri.ParseIdentifier(c.Issuer); reason != "" {
 			faults.Add(place+"Issuer", c.Issuer, reason, "")
@@ -184,7 +185,7 @@ func (c *JWTConfig) checkIssuer(faults *fault.List, place string) {
 			"list them in Tenants, or decide about them in AcceptTenant")
 	}
 	if c.MaxTenants < 0 || c.MaxTenants > 0 && c.AcceptTenant == nil {
-		faults.Add(place+"MaxTenants", fmt.Sprint(c.MaxTenants), "is not a bound of the tenants that AcceptTenant makes known", "")
+		faults.Add(place+"MaxTenants", strconv.Itoa(c.MaxTenants), "is not a bound of the tenants that AcceptTenant makes known", "")
 	}
 	for i, tenant := range c.Tenants {
 		if !uri.IsTenant(tenant) {

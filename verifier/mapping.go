@@ -110,7 +110,7 @@ func (m ClientMark) isZero() bool { return m == ClientMark{} }
 var defaultScopes = []ScopeClaim{{Path: []string{"scope"}}, {Path: []string{"scp"}}}
 
 // check adds the faults of m.
-func (m *Mapping) check(faults *fault.List, place string) {
+func (m Mapping) check(faults *fault.List, place string) {
 	if m.Scopes != nil && len(m.Scopes) == 0 {
 		faults.Add(place+"Scopes", "", "is empty and would find no scope in any token", "leave it nil for the default")
 	}

@@ -136,3 +136,38 @@ func FuzzMetadata(f *testing.F) {
 		}
 	})
 }
+
+// FuzzIntrospectionAnswer proves that nothing but a JSON object that says so makes a
+// token active, and that its facts are those of the answer.
+func FuzzIntrospectionAnswer(f *testing.F) {
+	now := time.Unix(1_800_000_000, 0)
+	i := newIntrospector(IntrospectionConfig{Issuer: fuzzIssuer, ClientID: "c", ClientSecret: "s"}.copied(), nil, func() time.Time { return now })
+	for _, seed := range []string{
+		`{"active":true,"sub":"u","aud":"a"}`, `{"active":true,"sub":"u","aud":["a"],"iss":"ISS","exp":1800000000,"scope":"a b","client_id":"c"}`,
+		`{"active":false}`, `{"active":"true","sub":"u","aud":"a"}`, `{"Active":true}`, `null`, `[]`, `{"active":true,"active":false}`,
+		`{"active":true,"sub":"u","aud":"a","act":{"sub":"x","act":{"sub":"y"}},"cnf":{"jkt":"z"},"token_type":"DPoP","acr":"1","auth_time":1}`,
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		text = strings.ReplaceAll(text, "ISS", fuzzIssuer)
+		if jwt.ScanObject([]byte(text), nil) != nil {
+			return
+		}
+		answer, err := jwt.ParseObject([]byte(text))
+		if err != nil {
+			return
+		}
+		active, subject := answer["active"], answer["sub"]
+		got, err := i.judge(answer, now)
+		if err != nil {
+			return
+		}
+		if active != true || got.info.Subject != subject || got.info.Issuer != fuzzIssuer || len(got.info.Audience) == 0 || got.source != source(i) {
+			t.Errorf("%s: got %+v", text, got.info)
+		}
+		if got.info.Expired(now) {
+			t.Errorf("%s: has expired at %v", text, got.info.Expiry)
+		}
+	})
+}

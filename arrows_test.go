@@ -74,7 +74,7 @@ var arrows = map[string]node{
 	},
 	"verifier/proof": {
 		floor:   2,
-		imports: []string{"fault", "internal/jwt", "internal/uri", "internal/wwwauth", "token"},
+		imports: []string{"fault", "internal/jwt", "internal/uri", "token"},
 		without: []string{connectGo, grpcGo, oidc, mcpSDK},
 	},
 	"authtest": {floor: 2, without: []string{connectGo, grpcGo, mcpSDK}},

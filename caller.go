@@ -2,6 +2,7 @@ package drawbridge
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/drawbridge-rpc/drawbridge/challenge"
@@ -170,17 +171,30 @@ func (c *Caller) judge(ctx context.Context, rule *rule, req *Request) *challenge
 		return nil
 	}
 	denial := at.shortfall(req, err)
-	if denial.Reason != challenge.ReasonInsufficientScope {
+	switch denial.Reason {
+	case challenge.ReasonInsufficientScope, challenge.ReasonInsufficientAuthentication:
+		return c.join(denial)
+	default:
 		return denial
 	}
-	// The caller comes back the same way, with a token that may hold nothing
-	// else.
-	if joined := c.JoinScopes(denial.Challenge.Scopes, ""); len(joined) != len(denial.Challenge.Scopes) {
-		asking := *denial
-		asking.Challenge.Scopes = joined
-		return &asking
+}
+
+// join returns a denial that asks, besides, for what the call needs from which it
+// was made: the caller comes back the same way, with a token that may hold nothing
+// else.
+func (c *Caller) join(denial *challenge.DenialError) *challenge.DenialError {
+	asked := &denial.Challenge
+	scopes := c.JoinScopes(asked.Scopes, "")
+	acrValues, maxAge := asked.ACRValues, asked.MaxAge
+	if denial.Reason == challenge.ReasonInsufficientAuthentication && c.at.requirement != nil {
+		acrValues, maxAge = c.at.requirement.JoinAuthentication(acrValues, maxAge)
 	}
-	return denial
+	if len(scopes) == len(asked.Scopes) && slices.Equal(acrValues, asked.ACRValues) && equalAges(maxAge, asked.MaxAge) {
+		return denial
+	}
+	asking := *denial
+	asking.Challenge.Scopes, asking.Challenge.ACRValues, asking.Challenge.MaxAge = scopes, acrValues, maxAge
+	return &asking
 }
 
 // JoinScopes adds to scopes what the requirement needs under which the caller

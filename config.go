@@ -33,7 +33,9 @@ type Config struct {
 	// Bindings check proofs of possession, by confirmation method: the member
 	// of the token's cnf claim, such as "jkt" (RFC 9449 §6.1) or "x5t#S256"
 	// (RFC 8705 §3.1). A token that names a method without a Binding is refused,
-	// so without any every bound token is.
+	// so without any every bound token is. Package verifier/proof has both. With one
+	// for DPoP, tokens are accepted under the scheme DPoP, and challenges name it
+	// beside Bearer.
 	Bindings map[string]token.Binding
 	// TrustedProxies are the networks of the reverse proxies that set
 	// ForwardedField to the host that the client dialed. Empty trusts none. The
@@ -100,6 +102,13 @@ type Resource struct {
 	MetadataURL string
 	// Name is resource_name of the metadata document. It may be empty.
 	Name string
+	// Proof states whether tokens have to be bound to a key of the client.
+	Proof policy.Proof
+	// Metadata are further members of the metadata document, such as
+	// resource_policy_uri or mcp_extensions_supported, by name. The values are encoded
+	// by encoding/json. A member that follows from the rest of the configuration is a
+	// fault.
+	Metadata map[string]any
 	// DocumentationURL is resource_documentation of the metadata document: the
 	// URL of a page for developers. It may be empty.
 	DocumentationURL string
@@ -123,6 +132,8 @@ func (cfg *Config) check(faults *fault.List) {
 			faults.Add("Bindings", method, "has no Binding", "")
 		}
 	}
+	cfg.checkProofs(faults)
+	cfg.checkMetadata(faults)
 }
 
 // isNil reports whether an interface holds nothing, a nil pointer, or a nil

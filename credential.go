@@ -12,13 +12,15 @@ type credential uint8
 const (
 	credentialNone      credential = iota // none, or an unsupported scheme
 	credentialBearer                      // one token
+	credentialDPoP                        // one token, under the scheme DPoP
 	credentialMalformed                   // violates RFC 6750 §2.1
 	credentialRepeated                    // more than one
 )
 
 // readCredential returns the token in the values of the Authorization field
-// (RFC 6750 §2.1). A token in the query is not read, but counts.
-func readCredential(values []string, queryToken bool) (raw string, found credential) {
+// (RFC 6750 §2.1, RFC 9449 §7.1). The scheme DPoP is supported only if dpop is set.
+// A token in the query is not read, but counts.
+func readCredential(values []string, queryToken, dpop bool) (raw string, found credential) {
 	switch len(values) {
 	case 0:
 		return "", credentialNone
@@ -26,7 +28,12 @@ func readCredential(values []string, queryToken bool) (raw string, found credent
 	default:
 		return "", credentialRepeated
 	}
-	rest, ok := cutScheme(values[0])
+	rest, ok := cutScheme(values[0], challenge.Bearer)
+	found = credentialBearer
+	if !ok && dpop {
+		rest, ok = cutScheme(values[0], challenge.DPoP)
+		found = credentialDPoP
+	}
 	if !ok || rest != "" && rest[0] != ' ' {
 		return "", credentialNone // another scheme, whose name may begin alike
 	}
@@ -37,13 +44,12 @@ func readCredential(values []string, queryToken bool) (raw string, found credent
 	case queryToken:
 		return "", credentialRepeated
 	default:
-		return raw, credentialBearer
+		return raw, found
 	}
 }
 
-// cutScheme removes "Bearer" in any case (R6750-2.a).
-func cutScheme(value string) (rest string, ok bool) {
-	const scheme = challenge.Bearer
+// cutScheme removes the name of a scheme in any case (R6750-2.a).
+func cutScheme(value, scheme string) (rest string, ok bool) {
 	if len(value) < len(scheme) {
 		return "", false
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/drawbridge-rpc/drawbridge/challenge"
@@ -19,7 +20,6 @@ var (
 	errSyntax       = errors.New("malformed Authorization field")
 	errRepeated     = errors.New("more than one credential")
 	errTooLong      = fmt.Errorf("%w: longer than %d bytes", token.ErrInvalid, token.MaxLength)
-	errUnproven     = fmt.Errorf("%w: bound to a key of the client (cnf), and no binding is configured for the method", token.ErrInvalid)
 	errExpired      = fmt.Errorf("%w: expired since the call was authorized", token.ErrInvalid)
 	errNoInfo       = errors.New("the verifier returned neither an error nor an Info")
 	errNoCaller     = errors.New("the context carries no caller of this Authorizer")
@@ -112,30 +112,46 @@ func (c *checkpoint) described(req *Request, reason challenge.Reason, sentence s
 func (c *checkpoint) build(reason challenge.Reason) *challenge.DenialError {
 	denial := challenge.NewDenial(reason, nil)
 	denial.Challenge.ResourceMetadataURL = c.address.MetadataURL
+	if reason.Challenges() && c.proof != policy.ProofRefused {
+		denial.Challenge.Algs = c.state.dpop.algs
+		if c.proof == policy.ProofRequired && len(denial.Challenge.Algs) > 0 {
+			denial.Challenge.Scheme = challenge.DPoP
+		}
+	}
 	if c.requirement != nil {
 		denial.Challenge.Realm = c.requirement.Service()
 	}
 	if c.requirement != nil && reason != challenge.ReasonForbidden {
 		denial.Challenge.Scopes = c.requirement.ChallengeScopes()
 	}
+	if c.requirement != nil && reason == challenge.ReasonInsufficientAuthentication {
+		// RFC 9470 §3 defines these parameters for no other error.
+		denial.Challenge.ACRValues, denial.Challenge.MaxAge = c.requirement.ChallengeAuthentication()
+	}
 	return denial
 }
 
-// shortfall returns the denial of a caller that does not meet the requirement.
+// shortfall returns the denial of a caller that does not meet the requirement. It
+// is a kept one if it asks for what the requirement asks for.
 func (c *checkpoint) shortfall(req *Request, err error) *challenge.DenialError {
 	short, ok := errors.AsType[*policy.ShortfallError](err)
 	if !ok {
 		return c.denial(req, challenge.ReasonInternal, err)
 	}
-	if short.Reason == challenge.ReasonInsufficientScope && short.Cause == nil {
-		return c.denial(req, short.Reason, nil)
+	denial := c.denial(req, short.Reason, short.Cause)
+	asked := &denial.Challenge
+	if (short.Scopes == nil || slices.Equal(short.Scopes, asked.Scopes)) && slices.Equal(short.ACRValues, asked.ACRValues) && equalAges(short.MaxAge, asked.MaxAge) {
+		return denial
 	}
-	denial := c.build(short.Reason)
-	denial.Cause = short.Cause
+	asking := *denial
 	if short.Scopes != nil {
-		denial.Challenge.Scopes = short.Scopes
+		asking.Challenge.Scopes = short.Scopes
 	}
-	denial.Challenge.ACRValues = short.ACRValues
-	denial.Challenge.MaxAge = short.MaxAge
-	return denial
+	asking.Challenge.ACRValues, asking.Challenge.MaxAge = short.ACRValues, short.MaxAge
+	return &asking
+}
+
+// equalAges reports whether two values of max_age are the same.
+func equalAges(a, b *time.Duration) bool {
+	return a == b || a != nil && b != nil && *a == *b
 }

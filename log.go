@@ -1,6 +1,7 @@
 package drawbridge
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -53,19 +54,63 @@ func (s *state) logDenial(ctx context.Context, req *Request, r *record) {
 	if span := spanOf(ctx, req); span.HasTraceID() {
 		attrs = append(attrs, slog.String("trace_id", span.TraceID().String()))
 	}
-	if denial.Reason == challenge.ReasonInsufficientScope {
-		attrs = append(attrs, slog.Any("required_scopes", clipScopes(denial.Challenge.Scopes)))
-	}
+	attrs = append(attrs, requiredOf(denial)...)
 	if r.info != nil {
-		attrs = append(attrs,
-			slog.String("issuer", clip(r.info.Issuer, maxName)),
-			slog.String("subject", clip(r.info.Subject, maxName)),
-			slog.String("client_id", clip(r.info.ClientID, maxName)))
+		attrs = append(attrs, factsOf(r.info, denial.Reason)...)
 	}
 	if denial.Cause != nil {
 		attrs = append(attrs, causeOf(denial)...)
 	}
 	logger.LogAttrs(ctx, level, "drawbridge: access denied", attrs...)
+}
+
+// requiredOf describes what a caller has to come back with.
+func requiredOf(denial *challenge.DenialError) []slog.Attr {
+	asked := &denial.Challenge
+	switch denial.Reason {
+	case challenge.ReasonInsufficientScope:
+		return []slog.Attr{slog.Any("required_scopes", clipList(asked.Scopes))}
+	case challenge.ReasonInsufficientAuthentication:
+	default:
+		return nil
+	}
+	var attrs []slog.Attr
+	if len(asked.Scopes) > 0 {
+		attrs = append(attrs, slog.Any("required_scopes", clipList(asked.Scopes)))
+	}
+	if len(asked.ACRValues) > 0 {
+		attrs = append(attrs, slog.Any("required_acr_values", clipList(asked.ACRValues)))
+	}
+	if asked.MaxAge != nil {
+		attrs = append(attrs, slog.String("required_max_age", asked.MaxAge.String()))
+	}
+	return attrs
+}
+
+// factsOf describes the token of a caller: whom it speaks for, who acts and, if that
+// is what was lacking, how and when the user authenticated.
+func factsOf(info *token.Info, reason challenge.Reason) []slog.Attr {
+	attrs := []slog.Attr{
+		slog.String("issuer", clip(info.Issuer, maxName)),
+		slog.String("subject", clip(info.Subject, maxName)),
+		slog.String("client_id", clip(info.ClientID, maxName)),
+	}
+	if info.Party != token.PartyUnknown {
+		attrs = append(attrs, slog.String("party", info.Party.String()))
+	}
+	if actor := info.Actor; actor != nil {
+		attrs = append(attrs, slog.String("actor", clip(cmp.Or(actor.Subject, actor.ClientID), maxName)))
+		if actor.Issuer != "" && actor.Issuer != info.Issuer {
+			attrs = append(attrs, slog.String("actor_issuer", clip(actor.Issuer, maxName)))
+		}
+	}
+	if reason == challenge.ReasonInsufficientAuthentication {
+		attrs = append(attrs, slog.String("acr", clip(info.ACR, maxName)))
+		if !info.AuthTime.IsZero() {
+			attrs = append(attrs, slog.Time("auth_time", info.AuthTime))
+		}
+	}
+	return attrs
 }
 
 // causeOf describes the cause of a denial. An error of a verifier that unwraps
@@ -88,15 +133,15 @@ func causeOf(denial *challenge.DenialError) (attrs []slog.Attr) {
 	return append(attrs, slog.String("cause", clip(err.Error(), maxCause)))
 }
 
-// clipScopes returns as many scopes as a record may hold.
-func clipScopes(scopes []string) []string {
+// clipList returns as many elements of a list as a record may hold.
+func clipList(list []string) []string {
 	length := 0
-	for i, scope := range scopes {
-		if length += len(scope); length > maxCause {
-			return append(slices.Clone(scopes[:i]), "…")
+	for i, element := range list {
+		if length += len(element); length > maxCause {
+			return append(slices.Clone(list[:i]), "…")
 		}
 	}
-	return scopes
+	return list
 }
 
 // clip bounds what a caller can write into a log. It does not cut a character in

@@ -51,6 +51,11 @@ type Decision struct {
 
 	// Issuer, Subject and ClientID are those of the token that was verified.
 	Issuer, Subject, ClientID string
+	// Party is whom the token speaks for. Actor is who acts for the subject (RFC 8693
+	// §4.1), nil if the subject acts for itself: a copy, with the actors before it,
+	// which are informative.
+	Party token.Party
+	Actor *token.Actor
 	// RequiredScopes are the scopes that a challenge of the rule asks for, and
 	// GrantedScopes those of the token.
 	RequiredScopes, GrantedScopes []string
@@ -131,6 +136,7 @@ func (r *record) decision(ctx context.Context, table *policy.Table, req *Request
 	}
 	if r.info != nil {
 		d.Issuer, d.Subject, d.ClientID, d.GrantedScopes = r.info.Issuer, r.info.Subject, r.info.ClientID, r.info.Scopes
+		d.Party, d.Actor = r.info.Party, r.info.Actor
 	}
 	return d
 }
@@ -138,6 +144,9 @@ func (r *record) decision(ctx context.Context, table *policy.Table, req *Request
 func (d Decision) clone() Decision {
 	d.RequiredScopes = slices.Clone(d.RequiredScopes)
 	d.GrantedScopes = slices.Clone(d.GrantedScopes)
+	if d.Actor != nil {
+		d.Actor = (&token.Info{Actor: d.Actor}).Clone().Actor // with the actors before it
+	}
 	return d
 }
 

@@ -23,6 +23,7 @@ type state struct {
 	table     *policy.Table
 	verifier  token.Verifier
 	bindings  map[string]token.Binding
+	dpop      dpop
 	directory *resource.Directory
 	observers []Observer
 	logger    *slog.Logger // nil means slog.Default() at the time of the record
@@ -32,7 +33,8 @@ type state struct {
 	// the clock whenever it returns an Info.
 	checksExpiry bool
 
-	resources []*token.Resource // for the verifier, by the index of the address
+	resources []*token.Resource              // for the verifier, by the index of the address
+	extras    map[*resource.Resource]*extras // what only this package knows of a resource
 
 	rules  map[*policy.Requirement]*rule
 	noRule *rule // of everything that no rule covers
@@ -51,6 +53,7 @@ type checkpoint struct {
 	requirement *policy.Requirement // nil if nothing is allowed
 	address     *resource.Address
 	resource    *token.Resource // that of address, for the verifier
+	proof       policy.Proof    // what resource and requirement say together
 	isServed    bool            // whether the resource serves the service of the requirement
 	denials     [challenge.Reasons]atomic.Pointer[challenge.DenialError]
 }
@@ -61,7 +64,7 @@ func newState(owner *Authorizer, cfg *Config) (*state, error) {
 	cfg.check(&faults)
 	configured := make([]resource.Config, len(cfg.Resources))
 	for i, r := range cfg.Resources {
-		configured[i] = resource.Config(r)
+		configured[i] = r.located()
 	}
 	proxies := resource.Proxies{Networks: cfg.TrustedProxies, Field: cfg.ForwardedField}
 	before := faults.Len()
@@ -83,6 +86,7 @@ func newState(owner *Authorizer, cfg *Config) (*state, error) {
 		table:        table,
 		verifier:     cfg.Verifier,
 		bindings:     maps.Clone(cfg.Bindings),
+		dpop:         dpopOf(cfg.Bindings),
 		directory:    directory,
 		observers:    slices.Clone(cfg.Observers),
 		logger:       cfg.Logger,
@@ -93,6 +97,7 @@ func newState(owner *Authorizer, cfg *Config) (*state, error) {
 	for _, address := range directory.Addresses() {
 		s.resources = append(s.resources, verifiable(address))
 	}
+	s.extras = extrasOf(directory, cfg.Resources)
 	s.noRule = s.newRule(nil)
 	for requirement := range table.Requirements() {
 		s.rules[requirement] = s.newRule(requirement)
@@ -106,6 +111,7 @@ func (s *state) newRule(requirement *policy.Requirement) *rule {
 	for i, address := range addresses {
 		c := &r.checkpoints[i]
 		c.state, c.requirement, c.address, c.resource = s, requirement, address, s.resources[address.Index]
+		c.proof = s.extras[address.Resource].proof
 		services := address.Resource.Services()
 		c.isServed = requirement == nil || len(services) == 0 || slices.Contains(services, requirement.Service())
 	}

@@ -24,6 +24,7 @@ type walk struct {
 	covered bool      // whether a resource covers the path and serves the service
 	value   string
 	raw     string
+	isDPoP  bool // whether the token was sent under the scheme DPoP
 	info    *token.Info
 }
 
@@ -48,7 +49,7 @@ func (w *walk) decide(ctx context.Context, req *Request) *challenge.DenialError 
 	if denial := w.checkResource(ctx, req); denial != nil {
 		return denial
 	}
-	if w.info.Confirmation != nil {
+	if w.info.Confirmation != nil || w.isDPoP || w.at.proof == policy.ProofRequired {
 		if denial := w.checkBindings(ctx, req); denial != nil {
 			return denial
 		}
@@ -83,7 +84,7 @@ func (w *walk) readCredential(ctx context.Context, req *Request) *challenge.Deni
 	if req.Transport != nil {
 		values = req.Transport.Values(ctx, "Authorization")
 	}
-	raw, found := readCredential(values, req.QueryToken)
+	raw, found := readCredential(values, req.QueryToken, w.state.dpop.method != "")
 	switch found {
 	case credentialNone:
 		return w.at.denial(req, challenge.ReasonNoCredentials, nil)
@@ -92,6 +93,8 @@ func (w *walk) readCredential(ctx context.Context, req *Request) *challenge.Deni
 	case credentialRepeated:
 		return w.at.denial(req, challenge.ReasonInvalidRequest, errRepeated)
 	case credentialBearer:
+	case credentialDPoP:
+		w.isDPoP = true
 	}
 	w.value, w.raw = values[0], raw
 	return nil
@@ -124,46 +127,6 @@ func (w *walk) checkResource(ctx context.Context, req *Request) *challenge.Denia
 		return w.at.described(req, challenge.ReasonInvalidToken, challenge.WrongAudience, wrongAudience(w.info, r))
 	default:
 		return nil
-	}
-}
-
-// checkBindings checks a proof for every confirmation method of the token.
-func (w *walk) checkBindings(ctx context.Context, req *Request) *challenge.DenialError {
-	if len(w.info.Confirmation) == 0 {
-		return w.at.denial(req, challenge.ReasonInvalidToken, errUnproven)
-	}
-	view := w.tokenRequest(ctx, req)
-	for method := range w.info.Confirmation {
-		binding, ok := w.state.bindings[method]
-		if !ok {
-			return w.at.denial(req, challenge.ReasonInvalidToken, errUnproven)
-		}
-		if reason, err := checkBinding(ctx, binding, w.info, view); err != nil {
-			return w.at.denial(req, reason, err)
-		}
-	}
-	return nil
-}
-
-// tokenRequest returns the request as a binding sees it. There is a transport,
-// because there is a token.
-func (w *walk) tokenRequest(ctx context.Context, req *Request) token.Request {
-	transport := req.Transport
-	peer, state := transport.Connection(ctx)
-	if req.RemoteAddr != "" {
-		peer = req.RemoteAddr
-	}
-	method := req.Method
-	if method == "" {
-		method = "POST"
-	}
-	return token.Request{
-		Method: method,
-		URL:    w.at.address.Base + req.escapedPath(),
-		Raw:    w.raw,
-		Values: func(name string) []string { return transport.Values(ctx, name) },
-		Peer:   peer,
-		TLS:    state,
 	}
 }
 

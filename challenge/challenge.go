@@ -48,16 +48,34 @@ type Challenge struct {
 	// MaxAge is the greatest age of the user's authentication (RFC 9470 §3), in
 	// whole seconds. Zero asks for a new authentication; nil asks for nothing.
 	MaxAge *time.Duration
-	// Algs are the algorithms accepted in DPoP proofs (RFC 9449 §7.1).
+	// Algs are the algorithms accepted in DPoP proofs (RFC 9449 §7.1). With the
+	// scheme [Bearer] they mean that a token can be sent under [DPoP] as well.
 	Algs []string
+	// Nonce is what the next DPoP proof has to contain (RFC 9449 §8). It is not a
+	// part of the challenge: the DPoP-Nonce field has it.
+	Nonce string
 }
 
-// Header returns c as a value of the WWW-Authenticate field. The result is safe
-// to send whatever c holds: characters that a header cannot hold are replaced,
-// malformed elements of lists are left out, and the result is empty if Scheme is
-// not a token (RFC 9110 §5.6.2).
+// Header returns c as a value of the WWW-Authenticate field. If the scheme is Bearer
+// and there are Algs, the value is two challenges, the second for DPoP, which alone
+// has the algorithms (RFC 9449 §7.1). The result is safe to send whatever c holds:
+// characters that a header cannot hold are replaced, malformed elements of lists are
+// left out, and the result is empty if Scheme is not a token (RFC 9110 §5.6.2).
 func (c *Challenge) Header() string {
-	challenge := wwwauth.Challenge{Scheme: cmp.Or(c.Scheme, Bearer)}
+	scheme := cmp.Or(c.Scheme, Bearer)
+	if !strings.EqualFold(scheme, Bearer) {
+		return c.header(scheme, c.Algs)
+	}
+	header := c.header(scheme, nil)
+	if joinTokens(c.Algs) == "" {
+		return header
+	}
+	return header + ", " + c.header(DPoP, c.Algs)
+}
+
+// header returns c as one challenge.
+func (c *Challenge) header(scheme string, algs []string) string {
+	challenge := wwwauth.Challenge{Scheme: scheme}
 	add := func(name, value string) {
 		if value != "" {
 			challenge.Params = append(challenge.Params, wwwauth.Param{Name: name, Value: value})
@@ -72,7 +90,7 @@ func (c *Challenge) Header() string {
 	if seconds := c.maxAge(); seconds != nil {
 		add("max_age", strconv.FormatInt(*seconds, 10))
 	}
-	add("algs", joinTokens(c.Algs))
+	add("algs", joinTokens(algs))
 	if len(challenge.Params) == 0 {
 		add("realm", "rpc") // RFC 6750 §3 requires at least one parameter.
 	}
@@ -115,5 +133,6 @@ func (c *Challenge) Proto() *drawbridgev1.Challenge {
 		AcrValues:        slices.Clone(c.ACRValues),
 		MaxAge:           c.maxAge(),
 		DpopAlgs:         slices.Clone(c.Algs),
+		DpopNonce:        c.Nonce,
 	}
 }

@@ -24,7 +24,9 @@ func TestChallengeHeader(t *testing.T) {
 		{"R9728-5.a R9470-3 R9449-7.1 everything", full(), `DPoP realm="a.v1.A", resource_metadata="https://api.example.com/.well-known/oauth-protected-resource", scope="b a", ` +
 			`error="insufficient_user_authentication", error_description="come back stronger", acr_values="urn:gold urn:silver", max_age="300", algs="ES256 EdDSA"`},
 		{"R9470-3 malformed acr_values", challenge.Challenge{ACRValues: []string{"a", "", "b c", "d"}}, `Bearer acr_values="a d"`},
-		{"R9449-7.1 malformed algs", challenge.Challenge{Algs: []string{" ", "ES256", `"`}}, `Bearer algs="ES256"`},
+		{"R9449-7.1 malformed algs", challenge.Challenge{Algs: []string{" ", "ES256", `"`}}, `Bearer realm="rpc", DPoP algs="ES256"`},
+		{"R9449-7.1 beside Bearer", challenge.Challenge{Realm: "x", Scopes: []string{"a"}, Algs: []string{"ES256", "EdDSA"}}, `Bearer realm="x", scope="a", DPoP realm="x", scope="a", algs="ES256 EdDSA"`},
+		{"R9449-7.1 DPoP alone", challenge.Challenge{Scheme: "DPoP", Realm: "x", Algs: []string{"ES256"}, Nonce: "n"}, `DPoP realm="x", algs="ES256"`},
 		{"R9470-3 a max_age of zero", challenge.Challenge{Scheme: "Bearer", MaxAge: seconds(0)}, `Bearer max_age="0"`},
 		{"R9470-3 whole seconds", challenge.Challenge{Scheme: "Bearer", MaxAge: func() *time.Duration { d := 1999 * time.Millisecond; return &d }()}, `Bearer max_age="1"`},
 		{"R6750-3.c not a scope", challenge.Challenge{Scheme: "Bearer", Scopes: []string{"a", "", "b c", `d"e`, "f\n", "ü", "g"}}, `Bearer scope="a g"`},

@@ -91,9 +91,24 @@ func (r Reason) OAuthError() string { return reasons[r.valid()].oauth }
 // Message returns the fixed sentence that is sent to the caller.
 func (r Reason) Message() string { return reasons[r.valid()].message }
 
+// proofSentences are those of the errors of RFC 9449, which no reason has.
+var proofSentences = map[string]string{
+	InvalidProof: "the DPoP proof is missing or is not accepted",
+	UseNonce:     "the DPoP proof needs the nonce of the DPoP-Nonce field",
+}
+
+// The error codes of RFC 9449 §7.1 and §9. Their reason is [ReasonInvalidToken].
+const (
+	InvalidProof = "invalid_dpop_proof"
+	UseNonce     = "use_dpop_nonce"
+)
+
 // sentence returns the message of the reason that has an OAuth error code, or that
 // of r for a code that no reason has.
 func (r Reason) sentence(oauth string) string {
+	if sentence, ok := proofSentences[oauth]; ok {
+		return sentence
+	}
 	if oauth != "" && oauth != r.OAuthError() {
 		for i := range reasons {
 			if reasons[i].oauth == oauth {

@@ -45,6 +45,9 @@ func accompanying(denial *DenialError) []field {
 	if denial.Reason.Challenges() {
 		fields = append(fields, field{"Www-Authenticate", denial.Challenge.Header()})
 	}
+	if nonce := denial.Challenge.Nonce; isWireValue(nonce) {
+		fields = append(fields, field{"Dpop-Nonce", nonce})
+	}
 	if denial.RetryAfter > 0 {
 		seconds := int64((denial.RetryAfter-1)/time.Second) + 1 // rounded up
 		fields = append(fields, field{"Retry-After", strconv.FormatInt(seconds, 10)})
@@ -53,8 +56,8 @@ func accompanying(denial *DenialError) []field {
 }
 
 // SetHeader sets the fields of header that state e beside the error of an RPC
-// protocol: WWW-Authenticate if the reason of e challenges the caller, and
-// Retry-After if a retry may help. [Response.Write] sets them too.
+// protocol: WWW-Authenticate if the reason of e challenges the caller,
+// DPoP-Nonce if its challenge has a nonce, and Retry-After if a retry may help. [Response.Write] sets them too.
 func (e *DenialError) SetHeader(header http.Header) { set(header, accompanyingForm.Of(e)) }
 
 // set sets fields of header to values of their own, all in one allocation: a
@@ -76,12 +79,14 @@ func bodyOf(denial *DenialError) string {
 		Error       string `json:"error"`
 		Description string `json:"error_description"`
 		Server      string `json:"server,omitempty"`
-	}{denial.Challenge.Error, denial.Error(), denial.Challenge.Realm}
+		ACRValues   string `json:"acr_values,omitempty"`
+		MaxAge      *int64 `json:"max_age,omitempty"`
+	}{denial.Challenge.Error, denial.Error(), denial.Challenge.Realm, joinTokens(denial.Challenge.ACRValues), denial.Challenge.maxAge()}
 	if fields.Error == "" {
 		fields.Error = denial.Reason.String()
 	}
 	body, err := json.Marshal(fields)
-	if err != nil { // Three strings cannot fail.
+	if err != nil { // Strings and a number cannot fail.
 		return "{}"
 	}
 	return string(body)
@@ -91,7 +96,7 @@ func bodyOf(denial *DenialError) string {
 func (r *Response) Status() int { return r.status }
 
 // Header returns Content-Type, Content-Length and Cache-Control, and, depending on
-// the denial, WWW-Authenticate and Retry-After.
+// the denial, WWW-Authenticate, DPoP-Nonce and Retry-After.
 func (r *Response) Header() http.Header {
 	header := make(http.Header, len(r.fields))
 	set(header, r.fields)
@@ -99,7 +104,9 @@ func (r *Response) Header() http.Header {
 }
 
 // Body returns a JSON object. It is empty for [ReasonNoCredentials]; for any other
-// reason it has error, error_description and, as server, the realm.
+// reason it has error, error_description and, as server, the realm, and what else
+// the challenge says of the user's authentication: acr_values, separated by spaces as
+// in the header, and max_age, a number of seconds (RFC 9470 §3).
 func (r *Response) Body() string { return r.body }
 
 // Write sends r. Header fields of r replace those of w; w keeps its others.

@@ -34,6 +34,10 @@ func TestResponse(t *testing.T) {
 	ambiguous.Challenge.ErrorDescription = challenge.AmbiguousPath
 	stepUp := at(challenge.ReasonInsufficientAuthentication)
 	stepUp.Challenge.ACRValues, stepUp.Challenge.MaxAge = []string{"urn:gold"}, seconds(60)
+	stepUpScoped := at(challenge.ReasonInsufficientAuthentication, "a", "b")
+	stepUpScoped.Challenge.ACRValues = []string{"urn:gold", "urn:silver"}
+	stepUpNow := at(challenge.ReasonInsufficientAuthentication)
+	stepUpNow.Challenge.MaxAge = seconds(0)
 	dpop := at(challenge.ReasonInvalidToken)
 	dpop.Challenge.Scheme, dpop.Challenge.Algs, dpop.Challenge.Error = challenge.DPoP, []string{"ES256"}, "use_dpop_nonce"
 	for _, tt := range []struct {
@@ -68,7 +72,17 @@ func TestResponse(t *testing.T) {
 		{
 			"R9470-3 insufficient authentication", stepUp, 401,
 			prefix + `, error="insufficient_user_authentication", error_description="` + saysAuthentication + `", acr_values="urn:gold", max_age="60"`,
-			fmt.Sprintf(body, "insufficient_user_authentication", saysAuthentication),
+			`{"error":"insufficient_user_authentication","error_description":"` + saysAuthentication + `","server":"a.v1.A","acr_values":"urn:gold","max_age":60}`,
+		},
+		{
+			"R9470-3 insufficient authentication and scopes", stepUpScoped, 401,
+			prefix + `, scope="a b", error="insufficient_user_authentication", error_description="` + saysAuthentication + `", acr_values="urn:gold urn:silver"`,
+			`{"error":"insufficient_user_authentication","error_description":"` + saysAuthentication + `","server":"a.v1.A","acr_values":"urn:gold urn:silver"}`,
+		},
+		{
+			"R9470-3 a new authentication", stepUpNow, 401,
+			prefix + `, error="insufficient_user_authentication", error_description="` + saysAuthentication + `", max_age="0"`,
+			`{"error":"insufficient_user_authentication","error_description":"` + saysAuthentication + `","server":"a.v1.A","max_age":0}`,
 		},
 		{
 			"R9449-7.1 DPoP", dpop, 401,
@@ -81,7 +95,7 @@ func TestResponse(t *testing.T) {
 		},
 		{
 			"R9449-9 an error that no reason has", &challenge.DenialError{Reason: challenge.ReasonInvalidToken, Challenge: challenge.Challenge{Realm: "a.v1.A", Error: "use_dpop_nonce"}}, 401,
-			`Bearer realm="a.v1.A", error="use_dpop_nonce"`, fmt.Sprintf(body, "use_dpop_nonce", saysInvalidToken),
+			`Bearer realm="a.v1.A", error="use_dpop_nonce"`, fmt.Sprintf(body, "use_dpop_nonce", "the DPoP proof needs the nonce of the DPoP-Nonce field"),
 		},
 		{"RPC-6 not found", at(challenge.ReasonNotFound), 404, "", fmt.Sprintf(body, "not_found", "no such service or method")},
 		{"RPC-2 unavailable", at(challenge.ReasonUnavailable), 503, "", fmt.Sprintf(body, "temporarily_unavailable", saysUnavailable)},
@@ -127,7 +141,7 @@ func TestPoisonedResponse(t *testing.T) {
 		t.Errorf("R6750-3.c: got  %q\nwant %q", got, want)
 	}
 	var body map[string]string
-	if err := json.Unmarshal([]byte(response.Body()), &body); err != nil || len(body) != 3 {
+	if err := json.Unmarshal([]byte(response.Body()), &body); err != nil || len(body) != 4 || body["acr_values"] != "gold" {
 		t.Errorf("the body is %s: %v", response.Body(), err)
 	}
 }

@@ -50,7 +50,13 @@ func FromProto(code uint32, detail *drawbridgev1.Challenge) *DenialError {
 	left := maxWireHeader - len(e.Challenge.Header())
 	e.Challenge.Scopes = wireValues(detail.GetScopes(), "scope", &left)
 	e.Challenge.ACRValues = wireValues(detail.GetAcrValues(), "acr_values", &left)
+	if e.Challenge.Scheme == Bearer {
+		left -= len(", ") + len(e.Challenge.Header()) // With algorithms, everything is written twice.
+	}
 	e.Challenge.Algs = wireValues(detail.GetDpopAlgs(), "algs", &left)
+	if nonce := detail.GetDpopNonce(); isWireValue(nonce) {
+		e.Challenge.Nonce = nonce
+	}
 	if reason == ReasonUnavailable {
 		e.RetryAfter = RetryAfter
 	}

@@ -43,7 +43,9 @@ func TestFromProto(t *testing.T) {
 		{"R9470-3 insufficient_user_authentication", unauthenticated, &drawbridgev1.Challenge{Error: "insufficient_user_authentication"}, challenge.Challenge{Scheme: "Bearer", Error: "insufficient_user_authentication", ErrorDescription: saysAuthentication}},
 		{"R9470-3 RPC-7 with the sentence of another error", unauthenticated, &drawbridgev1.Challenge{Error: "insufficient_user_authentication", ErrorDescription: saysInvalidToken}, challenge.Challenge{Scheme: "Bearer", Error: "insufficient_user_authentication", ErrorDescription: saysAuthentication}},
 		{"R9470-3 RPC-7 with another code", denied, &drawbridgev1.Challenge{Error: "insufficient_user_authentication"}, challenge.Challenge{Scheme: "Bearer", Error: "insufficient_user_authentication", ErrorDescription: saysAuthentication}},
-		{"R9449-9 another one", unauthenticated, &drawbridgev1.Challenge{Error: "use_dpop_nonce"}, challenge.Challenge{Scheme: "Bearer", Error: "use_dpop_nonce", ErrorDescription: saysInvalidToken}},
+		{"R9449-9 another one", unauthenticated, &drawbridgev1.Challenge{Error: "use_dpop_nonce"}, challenge.Challenge{Scheme: "Bearer", Error: "use_dpop_nonce", ErrorDescription: "the DPoP proof needs the nonce of the DPoP-Nonce field"}},
+		{"R9449-9 a nonce", unauthenticated, &drawbridgev1.Challenge{Scheme: "DPoP", Error: "use_dpop_nonce", DpopNonce: "n-0S6"}, challenge.Challenge{Scheme: "DPoP", Error: "use_dpop_nonce", ErrorDescription: "the DPoP proof needs the nonce of the DPoP-Nonce field", Nonce: "n-0S6"}},
+		{"R9449-9 a nonce that cannot be sent", unauthenticated, &drawbridgev1.Challenge{Error: "invalid_dpop_proof", DpopNonce: "a\r\nb"}, challenge.Challenge{Scheme: "Bearer", Error: "invalid_dpop_proof", ErrorDescription: "the DPoP proof is missing or is not accepted"}},
 		{"RPC-7 an error that is a sentence", denied, &drawbridgev1.Challenge{Error: "Call us"}, challenge.Challenge{Scheme: "Bearer", Error: "insufficient_scope", ErrorDescription: saysScope}},
 		{"RPC-7 an error with a digit", unauthenticated, &drawbridgev1.Challenge{Error: "error1"}, challenge.Challenge{Scheme: "Bearer", Error: "invalid_token", ErrorDescription: saysInvalidToken}},
 		{"RPC-7 a long error", unauthenticated, &drawbridgev1.Challenge{Error: strings.Repeat("a", 257)}, challenge.Challenge{Scheme: "Bearer", Error: "invalid_token", ErrorDescription: saysInvalidToken}},
@@ -172,7 +174,7 @@ func TestFromProtoIsSmall(t *testing.T) {
 		}
 		header := got.Response().Header().Get("WWW-Authenticate")
 		parsed, err := challenge.Parse([]string{header})
-		if err != nil || len(parsed) != 1 || !slices.Equal(parsed[0].Scopes, c.Scopes) {
+		if err != nil || len(parsed) != 1 && len(c.Algs) == 0 || !slices.Equal(parsed[0].Scopes, c.Scopes) {
 			t.Errorf("R9110-11.c: %s: %q is malformed: %v", name, header, err)
 		}
 		if size := proto.Size(c.Proto()); len(header) > 3<<10 || size > 3<<10 {

@@ -56,14 +56,14 @@ func TestWriteError(t *testing.T) {
 				Challenge: challenge.Challenge{Scheme: "DPoP", Algs: []string{"ES256"}, MaxAge: new(time.Minute), Error: "insufficient_user_authentication"},
 			}
 		}, 401, `DPoP resource_metadata="` + mcpMetadata + `", error="insufficient_user_authentication", max_age="60", algs="ES256"`,
-			fmt.Sprintf(`{"error":%q,"error_description":%q}`, "insufficient_user_authentication", saysAuthentication)},
+			fmt.Sprintf(`{"error":%q,"error_description":%q,"max_age":60}`, "insufficient_user_authentication", saysAuthentication)},
 		{"R9470-3: another authentication", func(*http.Request) error {
 			return &challenge.DenialError{
 				Reason:    challenge.ReasonInsufficientAuthentication,
 				Challenge: challenge.Challenge{Error: "insufficient_user_authentication", ACRValues: []string{"urn:gold"}},
 			}
 		}, 401, `Bearer resource_metadata="` + mcpMetadata + `", error="insufficient_user_authentication", acr_values="urn:gold"`,
-			fmt.Sprintf(`{"error":%q,"error_description":%q}`, "insufficient_user_authentication", saysAuthentication)},
+			fmt.Sprintf(`{"error":%q,"error_description":%q,"acr_values":"urn:gold"}`, "insufficient_user_authentication", saysAuthentication)},
 		{"the error of a client of a backend", func(r *http.Request) error { return call(r.Context(), tokenRead) }, 403, mcpChallenge, scopeBody},
 		{"a denial with a retry time", func(*http.Request) error {
 			return &challenge.DenialError{Reason: challenge.ReasonUnavailable, RetryAfter: 1500 * time.Millisecond}

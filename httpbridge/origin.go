@@ -25,8 +25,8 @@ func newCORS(allows func(origin string) bool, further []string) *cors.Cors {
 		AllowOriginFunc: allows,
 		AllowedMethods:  append(connectcors.AllowedMethods(), http.MethodHead, http.MethodDelete),
 		AllowedHeaders: append(append(connectcors.AllowedHeaders(),
-			"Authorization", "Last-Event-Id", "Mcp-Method", "Mcp-Name", "Mcp-Protocol-Version", "Mcp-Session-Id"), further...),
-		ExposedHeaders: append(connectcors.ExposedHeaders(), wwwAuthenticate, "Mcp-Protocol-Version", "Mcp-Session-Id"),
+			"Authorization", "DPoP", "Last-Event-Id", "Mcp-Method", "Mcp-Name", "Mcp-Protocol-Version", "Mcp-Session-Id"), further...),
+		ExposedHeaders: append(connectcors.ExposedHeaders(), wwwAuthenticate, "DPoP-Nonce", "Mcp-Protocol-Version", "Mcp-Session-Id"),
 		MaxAge:         7200, // the most that Chromium accepts
 	})
 }

@@ -68,8 +68,12 @@ type Challenge struct {
 	// Never negative.
 	MaxAge *int64 `protobuf:"varint,11,opt,name=max_age,json=maxAge,proto3,oneof" json:"max_age,omitempty"`
 	// The JWS algorithms that are accepted in a DPoP proof, the "algs" parameter
-	// of a DPoP challenge (RFC 9449 §7.1).
-	DpopAlgs      []string `protobuf:"bytes,13,rep,name=dpop_algs,json=dpopAlgs,proto3" json:"dpop_algs,omitempty"`
+	// of a DPoP challenge (RFC 9449 §7.1). Beside the scheme "Bearer" they mean that
+	// a token can be sent under the scheme "DPoP" as well.
+	DpopAlgs []string `protobuf:"bytes,13,rep,name=dpop_algs,json=dpopAlgs,proto3" json:"dpop_algs,omitempty"`
+	// What the next DPoP proof of the client has to contain, the value of the
+	// DPoP-Nonce field (RFC 9449 §8). Empty if it needs nothing.
+	DpopNonce     string `protobuf:"bytes,14,opt,name=dpop_nonce,json=dpopNonce,proto3" json:"dpop_nonce,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -167,11 +171,18 @@ func (x *Challenge) GetDpopAlgs() []string {
 	return nil
 }
 
+func (x *Challenge) GetDpopNonce() string {
+	if x != nil {
+		return x.DpopNonce
+	}
+	return ""
+}
+
 var File_drawbridge_v1_challenge_proto protoreflect.FileDescriptor
 
 const file_drawbridge_v1_challenge_proto_rawDesc = "" +
 	"\n" +
-	"\x1ddrawbridge/v1/challenge.proto\x12\rdrawbridge.v1\"\xa7\x02\n" +
+	"\x1ddrawbridge/v1/challenge.proto\x12\rdrawbridge.v1\"\xc6\x02\n" +
 	"\tChallenge\x12\x16\n" +
 	"\x06scheme\x18\x01 \x01(\tR\x06scheme\x12\x14\n" +
 	"\x05realm\x18\x02 \x01(\tR\x05realm\x12+\n" +
@@ -183,7 +194,9 @@ const file_drawbridge_v1_challenge_proto_rawDesc = "" +
 	"acr_values\x18\n" +
 	" \x03(\tR\tacrValues\x12\x1c\n" +
 	"\amax_age\x18\v \x01(\x03H\x00R\x06maxAge\x88\x01\x01\x12\x1b\n" +
-	"\tdpop_algs\x18\r \x03(\tR\bdpopAlgsB\n" +
+	"\tdpop_algs\x18\r \x03(\tR\bdpopAlgs\x12\x1d\n" +
+	"\n" +
+	"dpop_nonce\x18\x0e \x01(\tR\tdpopNonceB\n" +
 	"\n" +
 	"\b_max_ageBGZEgithub.com/drawbridge-rpc/drawbridge/proto/drawbridge/v1;drawbridgev1b\x06proto3"
 

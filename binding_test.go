@@ -17,14 +17,14 @@ import (
 	"github.com/drawbridge-rpc/drawbridge/token"
 )
 
-// proof is a Binding that counts its calls. Without a check it accepts every
+// binder is a Binding that counts its calls. Without a check it accepts every
 // request.
-type proof struct {
+type binder struct {
 	asked atomic.Int64
 	check func(ctx context.Context, info *token.Info, req token.Request) error
 }
 
-func (p *proof) CheckBinding(ctx context.Context, info *token.Info, req token.Request) error {
+func (p *binder) CheckBinding(ctx context.Context, info *token.Info, req token.Request) error {
 	p.asked.Add(1)
 	if p.check == nil {
 		return nil
@@ -54,27 +54,27 @@ const (
 func TestBindings(t *testing.T) {
 	t.Parallel()
 	both := map[string]any{jkt: "thumb", x5tS: "print"}
-	refusing := func(err error) *proof {
-		return &proof{check: func(context.Context, *token.Info, token.Request) error { return err }}
+	refusing := func(err error) *binder {
+		return &binder{check: func(context.Context, *token.Info, token.Request) error { return err }}
 	}
 	for _, tt := range []struct {
 		name         string
 		confirmation map[string]any
-		jkt, x5t     *proof // nil if there is no such Binding
+		jkt, x5t     *binder // nil if there is no such Binding
 		want         challenge.Reason
 		asked        []int64 // jkt and x5t; nil if that depends on the order
 	}{
-		{"a bearer token", nil, new(proof), nil, letIn, []int64{0, 0}},
+		{"a bearer token", nil, new(binder), nil, letIn, []int64{0, 0}},
 		{"R9449-7.2 no binding at all", map[string]any{jkt: "thumb"}, nil, nil, challenge.ReasonInvalidToken, []int64{0, 0}},
 		{"R8705-3 no binding at all", map[string]any{x5tS: "print"}, nil, nil, challenge.ReasonInvalidToken, []int64{0, 0}},
-		{"R9449-7.2 a binding of another method", map[string]any{jkt: "thumb"}, nil, new(proof), challenge.ReasonInvalidToken, []int64{0, 0}},
-		{"R9449-7.2 an unknown method", map[string]any{"x": 1}, new(proof), new(proof), challenge.ReasonInvalidToken, []int64{0, 0}},
-		{"R9449-7.2 a confirmation without a method", map[string]any{}, new(proof), new(proof), challenge.ReasonInvalidToken, []int64{0, 0}},
-		{"R9449-7.2 a proof", map[string]any{jkt: "thumb"}, new(proof), new(proof), letIn, []int64{1, 0}},
-		{"R8705-3 a proof", map[string]any{x5tS: "print"}, nil, new(proof), letIn, []int64{0, 1}},
-		{"R9449-7.2 R8705-3 a proof for each of two methods", both, new(proof), new(proof), letIn, []int64{1, 1}},
-		{"R9449-7.2 R8705-3 two methods, and a binding for one", both, new(proof), nil, challenge.ReasonInvalidToken, nil},
-		{"R9449-7.2 R8705-3 two methods, and a proof for one", both, new(proof), refusing(token.ErrInvalid), challenge.ReasonInvalidToken, nil},
+		{"R9449-7.2 a binding of another method", map[string]any{jkt: "thumb"}, nil, new(binder), challenge.ReasonInvalidToken, []int64{0, 0}},
+		{"R9449-7.2 an unknown method", map[string]any{"x": 1}, new(binder), new(binder), challenge.ReasonInvalidToken, []int64{0, 0}},
+		{"R9449-7.2 a confirmation without a method", map[string]any{}, new(binder), new(binder), challenge.ReasonInvalidToken, []int64{0, 0}},
+		{"R9449-7.2 a proof", map[string]any{jkt: "thumb"}, new(binder), new(binder), letIn, []int64{1, 0}},
+		{"R8705-3 a proof", map[string]any{x5tS: "print"}, nil, new(binder), letIn, []int64{0, 1}},
+		{"R9449-7.2 R8705-3 a proof for each of two methods", both, new(binder), new(binder), letIn, []int64{1, 1}},
+		{"R9449-7.2 R8705-3 two methods, and a binding for one", both, new(binder), nil, challenge.ReasonInvalidToken, nil},
+		{"R9449-7.2 R8705-3 two methods, and a proof for one", both, new(binder), refusing(token.ErrInvalid), challenge.ReasonInvalidToken, nil},
 		{"R9449-7.1 a false proof", map[string]any{jkt: "thumb"}, refusing(token.ErrInvalid), nil, challenge.ReasonInvalidToken, []int64{1, 0}},
 		{"RPC-2 a proof that cannot be checked", map[string]any{jkt: "thumb"}, refusing(token.ErrUnavailable), nil, challenge.ReasonUnavailable, []int64{1, 0}},
 		{"RPC-2 an error of neither kind", map[string]any{jkt: "thumb"}, refusing(errors.New("odd")), nil, challenge.ReasonUnavailable, []int64{1, 0}},
@@ -111,7 +111,7 @@ func TestBindings(t *testing.T) {
 	}
 }
 
-func (p *proof) calls() int64 {
+func (p *binder) calls() int64 {
 	if p == nil {
 		return 0
 	}
@@ -123,7 +123,7 @@ func (p *proof) calls() int64 {
 func TestBindingPanics(t *testing.T) {
 	t.Parallel()
 	var log journal
-	p := &proof{check: func(context.Context, *token.Info, token.Request) error { panic("boom") }}
+	p := &binder{check: func(context.Context, *token.Info, token.Request) error { panic("boom") }}
 	a := newAuthorizer(t, bound(map[string]any{jkt: "thumb"}, map[string]token.Binding{jkt: p}), func(cfg *drawbridge.Config) { cfg.Logger = slog.New(&log) })
 	_, err := authorize(t.Context(), a, sent{Procedure: guarded, Authorization: bearer("t-bound")})
 	denial := denialOf(t, err, challenge.ReasonInternal)
@@ -159,7 +159,7 @@ func TestBindingView(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			p := &proof{check: func(ctx context.Context, info *token.Info, req token.Request) error {
+			p := &binder{check: func(ctx context.Context, info *token.Info, req token.Request) error {
 				if ctx.Value(contextKey{}) != "here" {
 					t.Error("another context")
 				}
@@ -191,7 +191,7 @@ func TestBindingView(t *testing.T) {
 // requirement, and for every request.
 func TestBindingOrder(t *testing.T) {
 	t.Parallel()
-	p := &proof{check: func(context.Context, *token.Info, token.Request) error { return token.ErrInvalid }}
+	p := &binder{check: func(context.Context, *token.Info, token.Request) error { return token.ErrInvalid }}
 	a := newAuthorizer(t, withAdmin, bound(map[string]any{jkt: "thumb"}, map[string]token.Binding{jkt: p}), func(cfg *drawbridge.Config) {
 		cfg.Resources = resources(base, base+"/mcp")
 	})
@@ -217,7 +217,7 @@ func TestBindingOrder(t *testing.T) {
 			}
 		})
 	}
-	accepting := new(proof)
+	accepting := new(binder)
 	a = newAuthorizer(t, bound(map[string]any{jkt: "thumb"}, map[string]token.Binding{jkt: accepting}))
 	for range 3 { // The token is known, its proofs are not.
 		enter(t.Context(), t, a, sent{Procedure: guarded, Authorization: bearer("t-bound")})

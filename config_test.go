@@ -107,9 +107,9 @@ func TestConfigFaults(t *testing.T) {
 		{"RPC-6 a verifier that is a nil pointer and names issuers", func(c *drawbridge.Config) { c.Verifier = (*acceptor)(nil) }, `Verifier: is required`},
 		{"an observer that is nil", func(c *drawbridge.Config) { c.Observers = []drawbridge.Observer{new(watcher), nil} }, `Observers[1]: is nil`},
 		{"SEED-6 a field that proxies do not set", func(c *drawbridge.Config) { c.ForwardedField = "X-Real-IP" }, `ForwardedField: "X-Real-IP" is neither X-Forwarded-Host nor Forwarded`},
-		{"R9449-7.2 a binding without a method", func(c *drawbridge.Config) { c.Bindings = map[string]token.Binding{"": new(proof)} }, "Bindings: has an entry without a confirmation method"},
+		{"R9449-7.2 a binding without a method", func(c *drawbridge.Config) { c.Bindings = map[string]token.Binding{"": new(binder)} }, "Bindings: has an entry without a confirmation method"},
 		{"R9449-7.2 a binding that is nil", func(c *drawbridge.Config) { c.Bindings = map[string]token.Binding{"jkt": nil} }, `Bindings: "jkt" has no Binding`},
-		{"R8705-3 a binding that is a nil pointer", func(c *drawbridge.Config) { c.Bindings = map[string]token.Binding{"x5t#S256": (*proof)(nil)} }, `Bindings: "x5t#S256" has no Binding`},
+		{"R8705-3 a binding that is a nil pointer", func(c *drawbridge.Config) { c.Bindings = map[string]token.Binding{"x5t#S256": (*binder)(nil)} }, `Bindings: "x5t#S256" has no Binding`},
 		{"R9728-2.e an empty issuer", func(c *drawbridge.Config) { c.Resources[0].Issuers = []string{"x", ""} }, "Resources[0].Issuers[1]: is empty"},
 		{"no resources", func(c *drawbridge.Config) { c.Resources = nil }, "Resources: at least one is required"},
 		{"CVE-2026-35051 a zero prefix", func(c *drawbridge.Config) { c.TrustedProxies = make([]netip.Prefix, 1) }, "TrustedProxies[0]: is the zero prefix, and means no network"},
@@ -167,7 +167,7 @@ func TestNewReportsEverything(t *testing.T) {
 			{Identifier: "ftp://x", Audiences: []string{""}, Issuers: []string{""}, Aliases: []string{"x"}, DocumentationURL: "x"},
 			resource(base), resource(base),
 		},
-		Bindings:       map[string]token.Binding{"jkt": nil, "": new(proof)},
+		Bindings:       map[string]token.Binding{"jkt": nil, "": new(binder)},
 		TrustedProxies: make([]netip.Prefix, 1),
 		Policy: policy.Policy{
 			Services: map[string]policy.Service{"a b": {}, "c d": {}},
@@ -223,7 +223,7 @@ func TestConfigIsCopied(t *testing.T) {
 	cfg := config()
 	r := &cfg.Resources[0]
 	r.Aliases, r.Audiences, r.Issuers = []string{alias}, []string{"aud"}, []string{issuer}
-	cfg.Bindings = map[string]token.Binding{"jkt": new(proof)}
+	cfg.Bindings = map[string]token.Binding{"jkt": new(binder)}
 	verifier := people()
 	verifier.tokens["t-writer"].Confirmation = map[string]any{"jkt": "thumb"}
 	cfg.Verifier = verifier

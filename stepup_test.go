@@ -9,10 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"connectrpc.com/connect"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/proto"
-
-	"connectrpc.com/connect"
 
 	"github.com/drawbridge-rpc/drawbridge"
 	"github.com/drawbridge-rpc/drawbridge/challenge"
@@ -162,7 +161,7 @@ func TestStepUpOverEveryProtocol(t *testing.T) {
 // back once, with all that both calls need (R9470-3, MCP-4).
 func TestStepUpNested(t *testing.T) {
 	t.Parallel()
-	minutes := func(n time.Duration) *time.Duration { return new(n * time.Minute) }
+	minutes := func(n int) *time.Duration { return new(time.Duration(n) * time.Minute) }
 	rules := map[string]policy.Rule{
 		"Enter":     {Authenticated: true},
 		"Write":     {Scopes: []string{"write"}},

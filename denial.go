@@ -125,8 +125,13 @@ func (c *checkpoint) build(reason challenge.Reason) *challenge.DenialError {
 		denial.Challenge.Scopes = c.requirement.ChallengeScopes()
 	}
 	if c.requirement != nil && reason == challenge.ReasonInsufficientAuthentication {
-		// RFC 9470 §3 defines these parameters for no other error.
-		denial.Challenge.ACRValues, denial.Challenge.MaxAge = c.requirement.ChallengeAuthentication()
+		// RFC 9470 §3 defines these parameters for no other error. They are copies,
+		// because a handler may change what Deny returns.
+		acrValues, maxAge := c.requirement.ChallengeAuthentication()
+		denial.Challenge.ACRValues = slices.Clone(acrValues)
+		if maxAge != nil {
+			denial.Challenge.MaxAge = new(*maxAge)
+		}
 	}
 	return denial
 }

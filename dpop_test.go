@@ -63,8 +63,8 @@ func newDPoPWorld(t *testing.T, config proof.DPoPConfig, changes ...func(*drawbr
 }
 
 // mint returns a token that is bound to the key of the world, or to none.
-func (w *dpopWorld) mint(isBound bool, scope string) string {
-	minted := authtest.Token{Audience: []string{base}, Scope: scope, Lifetime: time.Hour}
+func (w *dpopWorld) mint(isBound bool) string {
+	minted := authtest.Token{Audience: []string{base}, Scope: rpctest.ScopeWrite, Lifetime: time.Hour}
 	if isBound {
 		minted.Confirmation = w.key.Confirmation()
 	}
@@ -142,7 +142,7 @@ func wantProofError(t *testing.T, err error, code string) *challenge.DenialError
 func TestDPoPOverTheWire(t *testing.T) {
 	t.Parallel()
 	w := newDPoPWorld(t, proof.DPoPConfig{})
-	good, unbound := w.mint(true, rpctest.ScopeWrite), w.mint(false, rpctest.ScopeWrite)
+	good, unbound := w.mint(true), w.mint(false)
 	for name, call := range w.callers(t) {
 		for _, method := range rpctest.Kinds {
 			t.Run(name+" "+method, func(t *testing.T) {
@@ -177,7 +177,7 @@ func TestDPoPOverTheWire(t *testing.T) {
 func TestDPoPNonce(t *testing.T) {
 	t.Parallel()
 	w := newDPoPWorld(t, proof.DPoPConfig{NonceKeys: [][]byte{[]byte(strings.Repeat("k", 32))}})
-	good := w.mint(true, rpctest.ScopeWrite)
+	good := w.mint(true)
 	for name, call := range w.callers(t) {
 		for _, method := range rpctest.Kinds {
 			t.Run(name+" "+method, func(t *testing.T) {
@@ -205,7 +205,7 @@ func TestDPoPResponse(t *testing.T) {
 		t.Fatal(err)
 	}
 	url := rpctest.ServeHTTP(t, bridge.Protect(rpctest.GuardedService, http.NotFoundHandler()))
-	good := w.mint(true, rpctest.ScopeWrite)
+	good := w.mint(true)
 	for _, tt := range []struct{ name, authorization, want string }{
 		{"R9449-7.1 no credentials", "", `Bearer realm="REALM", resource_metadata="META", scope="guarded:write", DPoP realm="REALM", resource_metadata="META", scope="guarded:write", algs="ES256 EdDSA"`},
 		{"R9449-9 no nonce", "DPoP " + good, `DPoP realm="REALM", resource_metadata="META", scope="guarded:write", error="use_dpop_nonce", error_description="the DPoP proof needs the nonce of the DPoP-Nonce field", algs="ES256 EdDSA"`},
@@ -248,7 +248,7 @@ func TestProofModes(t *testing.T) {
 		t.Run(tt.mode.String(), func(t *testing.T) {
 			t.Parallel()
 			w := newDPoPWorld(t, proof.DPoPConfig{}, func(cfg *drawbridge.Config) { cfg.Resources[0].Proof = tt.mode })
-			bound, unbound := w.mint(true, rpctest.ScopeWrite), w.mint(false, rpctest.ScopeWrite)
+			bound, unbound := w.mint(true), w.mint(false)
 			call := w.callers(t)["Connect"]
 			wantOutcome(t, call(t, rpctest.Unary, http.Header{"Authorization": {"DPoP " + bound}, "Dpop": {w.prove(rpctest.Unary, bound, "")}}), tt.bound)
 			wantOutcome(t, call(t, rpctest.Unary, http.Header{"Authorization": {"Bearer " + bound}}), challenge.ReasonInvalidToken) // R9449-7.2
@@ -308,7 +308,7 @@ func TestStoreIsFull(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := newDPoPWorld(t, proof.DPoPConfig{Store: store})
-	good := w.mint(true, rpctest.ScopeWrite)
+	good := w.mint(true)
 	call := w.callers(t)["gRPC"]
 	for i, want := range []challenge.Reason{letIn, challenge.ReasonUnavailable} {
 		err := call(t, rpctest.Unary, http.Header{"Authorization": {"DPoP " + good}, "Dpop": {w.prove(rpctest.Unary, good, "")}})

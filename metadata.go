@@ -91,7 +91,9 @@ func extrasOf(directory *resource.Directory, configured []Resource) map[*resourc
 	for i, r := range directory.Resources() {
 		e := &extras{proof: configured[i].Proof, members: make(map[string]json.RawMessage)}
 		for name, value := range configured[i].Metadata {
-			e.members[name], _ = json.Marshal(value) // It was checked.
+			if encoded, err := json.Marshal(value); err == nil { // as it was checked
+				e.members[name] = encoded
+			}
 		}
 		all[r] = e
 	}

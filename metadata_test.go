@@ -145,3 +145,39 @@ func TestChallengeScopes(t *testing.T) {
 		}
 	}
 }
+
+// TestFurtherMetadata: members that only the configuration knows are in the document,
+// and none can contradict what follows from the rest (RFC 9728 §2).
+func TestFurtherMetadata(t *testing.T) {
+	t.Parallel()
+	values := map[string]any{"resource_policy_uri": "https://api.example.com/policy", "mcp_extensions_supported": []string{"a"}, "x<": true}
+	a := newAuthorizer(t, func(cfg *drawbridge.Config) { cfg.Resources[0].Metadata = values })
+	clear(values)
+	document, ok := a.Metadata(t.Context(), sent{Path: wellKnown}.Request())
+	if !ok {
+		t.Fatal("no document")
+	}
+	clear(document.Further)
+	document, _ = a.Metadata(t.Context(), sent{Path: wellKnown}.Request())
+	encoded, err := json.Marshal(document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got map[string]any
+	if err := json.Unmarshal(encoded, &got); err != nil {
+		t.Fatalf("%s: %v", encoded, err)
+	}
+	if got["resource"] != base || got["resource_policy_uri"] != "https://api.example.com/policy" || got["x<"] != true || len(got["mcp_extensions_supported"].([]any)) != 1 {
+		t.Errorf("got %s", encoded)
+	}
+	for name, value := range map[string]any{
+		"": "x", "resource": "https://evil.example", "dpop_bound_access_tokens_required": false, "signed_metadata": "x",
+		"R9728-2.b null": nil, "R9728-2.b empty": []string{}, "R9728-2.b no text": "", "a function": func() {},
+	} {
+		cfg := config()
+		cfg.Resources[0].Metadata = map[string]any{name: value}
+		if faults := faultsOf(t, cfg); len(faults) != 1 || !strings.Contains(faults[0].Place, "Resources[0].Metadata[") {
+			t.Errorf("%q: got %v", name, faults)
+		}
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -235,6 +236,33 @@ func TestStepUpIsKept(t *testing.T) {
 	nested := denialOf(t, a.Check(ctx, guarded), challenge.ReasonInsufficientAuthentication)
 	if nested.Challenge.Header() != first.Challenge.Header() || !isPrebuilt(nested) {
 		t.Errorf("R9470-3: a call that asks for less adds to %s", nested.Challenge.Header())
+	}
+}
+
+// TestStepUpDeny: a handler that asks for an authentication of its own starts from
+// that of the rule, and changes nothing but its answer (RPC-10).
+func TestStepUpDeny(t *testing.T) {
+	t.Parallel()
+	a := newAuthorizer(t, withStepUp)
+	ctx := enter(t.Context(), t, a, sent{Procedure: guarded, Authorization: bearer("t-good")})
+	const want = `, acr_values="gold silver", max_age="300"`
+	for range 2 {
+		denial := a.Deny(ctx, challenge.ReasonInsufficientAuthentication, nil)
+		if header := denial.Challenge.Header(); !strings.HasSuffix(header, want) {
+			t.Errorf("R9470-3: got %s", header)
+		}
+		denial.Challenge.ACRValues[0], *denial.Challenge.MaxAge = "bronze", time.Hour
+	}
+	_, err := authorize(t.Context(), a, sent{Procedure: guarded, Authorization: bearer("t-weak")})
+	if header := denialOf(t, err, challenge.ReasonInsufficientAuthentication).Challenge.Header(); !strings.HasSuffix(header, want) {
+		t.Errorf("R9470-3: got %s", header)
+	}
+	// No other reason asks for an authentication.
+	for reason := range challenge.Reason(challenge.Reasons) {
+		asked := a.Deny(ctx, reason, nil).Challenge
+		if isAsked := asked.ACRValues != nil || asked.MaxAge != nil; isAsked != (reason == challenge.ReasonInsufficientAuthentication) {
+			t.Errorf("R9470-3: %v: asks for %q, %v", reason, asked.ACRValues, seconds(asked.MaxAge))
+		}
 	}
 }
 

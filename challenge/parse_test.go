@@ -180,11 +180,11 @@ func wantReadBack(t *testing.T, c challenge.Challenge) {
 	if err != nil || len(again) != 1 && (len(again) != 2 || len(c.Algs) == 0 || again[1].Scheme != challenge.DPoP) {
 		t.Fatalf("%q: got %+v, %v", header, again, err)
 	}
-	got := again[0].Header()
-	for _, second := range again[1:] {
-		got += ", " + second.Header()
+	var parts []string
+	for _, part := range again {
+		parts = append(parts, part.Header())
 	}
-	if got != header {
+	if got := strings.Join(parts, ", "); got != header {
 		t.Errorf("%q was read back as %q", header, got)
 	}
 }

@@ -113,3 +113,37 @@ func ExampleJWTConfig() {
 	fmt.Println(err)
 	// Output: <nil>
 }
+
+// newTokens accepts the users of a Keycloak of one's own, those of customers with a
+// tenant at Entra, and those of a partner, whose tokens are opaque and limited.
+func newTokens(partnerSecret string) (*verifier.Verifier, error) {
+	customers := verifier.Entra("{tenant}", "6f7b0e2a-1111-2222-3333-444455556666", "api://orders", "https://api.example.com", nil)
+	customers.Tenants = []string{"8a1c4d5e-0000-4000-8000-000000000001", "8a1c4d5e-0000-4000-8000-000000000002"}
+	return verifier.New(verifier.Config{
+		JWT: []verifier.JWTConfig{
+			verifier.Keycloak("https://login.example.com/realms/acme"),
+			customers,
+		},
+		Introspection: []verifier.IntrospectionConfig{{
+			Issuer:       "https://id.partner.example",
+			ClientID:     "orders-api",
+			ClientSecret: partnerSecret,
+			Mapping:      verifier.Mapping{ScopeLimit: []string{"orders:read"}},
+		}},
+	})
+}
+
+func ExampleNew_severalIssuers() {
+	tokens, err := newTokens("secret")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(tokens.AcceptsIssuer("https://login.microsoftonline.com/8a1c4d5e-0000-4000-8000-000000000001/v2.0"))
+	fmt.Println(tokens.AcceptsIssuer("https://login.microsoftonline.com/8a1c4d5e-0000-4000-8000-000000000003/v2.0"))
+	fmt.Println(tokens.AcceptsIssuer("https://id.partner.example"))
+	// Output:
+	// true
+	// false
+	// true
+}

@@ -1,9 +1,6 @@
 package verifier
 
-import (
-	"net/url"
-	"strings"
-)
+import "strings"
 
 // Keycloak returns the configuration for a realm of Keycloak, such as
 // "https://login.example.com/realms/acme".
@@ -27,7 +24,8 @@ func Keycloak(realm string) JWTConfig {
 }
 
 // Entra returns the configuration for one tenant of Microsoft Entra ID, by its ID,
-// and tokens of version 2.0. The application is the one that stands for the
+// and tokens of version 2.0. With "{tenant}" it is one for several, which Tenants or
+// AcceptTenant of the result name. The application is the one that stands for the
 // resource: its ID is the aud of its tokens, and its URI, such as "api://orders", is
 // what clients have to put before the names of its scopes. The resource is the
 // identifier that the tokens open.
@@ -39,7 +37,7 @@ func Keycloak(realm string) JWTConfig {
 // that a client got for itself have roles in place of scopes; only those count that
 // roles maps.
 func Entra(tenant, applicationID, applicationURI, resource string, roles map[string][]string) JWTConfig {
-	c := entra("https://login.microsoftonline.com/"+url.PathEscape(tenant)+"/v2.0", applicationURI, roles)
+	c := entra("https://login.microsoftonline.com/"+tenant+"/v2.0", applicationURI, roles)
 	c.Mapping.Audiences = map[string]string{applicationID: resource}
 	return c
 }
@@ -48,7 +46,7 @@ func Entra(tenant, applicationID, applicationURI, resource string, roles map[str
 // manifest has no requestedAccessTokenVersion. Their issuer ends with a slash, and
 // their aud is the URI of the application.
 func EntraV1(tenant, applicationURI, resource string, roles map[string][]string) JWTConfig {
-	c := entra("https://sts.windows.net/"+url.PathEscape(tenant)+"/", applicationURI, roles)
+	c := entra("https://sts.windows.net/"+tenant+"/", applicationURI, roles)
 	c.Mapping.Audiences = map[string]string{applicationURI: resource}
 	return c
 }

@@ -102,7 +102,7 @@ func (c *compiler) authentication(where string, rule Rule) *authentication {
 		c.faults.Add(where, "", "asks for a token of a client and for the authentication of a user, so every call would be denied",
 			"remove ACRValues and MaxAge, or Party")
 	}
-	compiled := &authentication{acrValues: slices.Clone(rule.ACRValues)}
+	compiled := &authentication{acrValues: append([]string(nil), rule.ACRValues...)}
 	if rule.MaxAge != 0 {
 		compiled.maxAge = new(rule.MaxAge)
 	}

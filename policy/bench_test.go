@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"testing"
+	"time"
 
 	"github.com/drawbridge-rpc/drawbridge/policy"
 	"github.com/drawbridge-rpc/drawbridge/token"
@@ -11,8 +12,9 @@ import (
 
 // TestAllocations: a decision allocates nothing.
 func TestAllocations(t *testing.T) {
-	table := compile(t, rules(policy.Rule{Scopes: []string{"a"}}, map[string]policy.Rule{"Get": {AnyScopes: []string{"b", "c"}}, "Locked": {}, "Public": {Public: true}}))
-	requirement, public := table.Lookup("/a.v1.A/Get"), table.Lookup("/a.v1.A/Public")
+	pay := policy.Rule{ACRValues: []string{"gold"}, MaxAge: time.Hour, Party: token.PartyUser, Actors: []policy.Actor{{Subject: "bot"}}}
+	table := compile(t, rules(policy.Rule{Scopes: []string{"a"}}, map[string]policy.Rule{"Get": {AnyScopes: []string{"b", "c"}}, "Locked": {}, "Public": {Public: true}, "Pay": pay}))
+	requirement, public, strict := table.Lookup("/a.v1.A/Get"), table.Lookup("/a.v1.A/Public"), table.Lookup("/a.v1.A/Pay")
 	ctx := t.Context()
 	check := func(requirement *policy.Requirement, info *token.Info) func() {
 		return func() { _ = requirement.Check(ctx, policy.Input{Info: info, Procedure: "/a.v1.A/Get"}) }
@@ -32,6 +34,9 @@ func TestAllocations(t *testing.T) {
 		{"Check, a scope is missing", check(requirement, &token.Info{Scopes: granted[:1]})},
 		{"Check, no token", check(requirement, nil)},
 		{"Check, public", check(public, nil)},
+		{"Check, authentication and actor", check(strict, user("gold", time.Now()))},
+		{"Check, an authentication is missing", check(strict, user("silver", time.Now()))},
+		{"JoinAuthentication, nothing to add", func() { requirement.JoinAuthentication(nil, nil) }},
 		{"JoinScopes, nothing to add", func() { requirement.JoinScopes(granted) }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -40,6 +45,11 @@ func TestAllocations(t *testing.T) {
 			}
 		})
 	}
+}
+
+// user is the token of a user for whom a bot acts.
+func user(acr string, authTime time.Time) *token.Info {
+	return &token.Info{Party: token.PartyUser, ACR: acr, AuthTime: authTime, Actor: &token.Actor{Subject: "bot"}}
 }
 
 // BenchmarkLookup goes through the procedures at random, so that caches of the
@@ -81,17 +91,28 @@ func BenchmarkLookupMiss(b *testing.B) {
 	}
 }
 
+// BenchmarkCheck is a rule with scopes alone, and one with all there is.
 func BenchmarkCheck(b *testing.B) {
-	table, procedures := bigTable(b, 1, false)
-	requirement := table.Lookup(procedures[0])
-	input := policy.Input{Info: &token.Info{Scopes: []string{"other", "bench:Method0"}}, Procedure: procedures[0]}
-	ctx := b.Context()
-	b.ReportAllocs()
-	for b.Loop() {
-		if requirement.Check(ctx, input) != nil {
-			b.Fatal("denied")
-		}
+	info := user("gold", time.Now())
+	info.Scopes = []string{"other", "bench:Method0"}
+	rule := policy.Rule{Scopes: info.Scopes[1:]}
+	run := func(name string, rule policy.Rule) {
+		requirement, ctx := compile(b, rules(rule, nil)).LookupService(elsewhere), b.Context()
+		input := policy.Input{Info: info, Procedure: "/a.v1.A/Get"}
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if requirement.Check(ctx, input) != nil {
+					b.Fatal("denied")
+				}
+			}
+		})
 	}
+	run("scopes", rule)
+	rule.Party, rule.Actors = token.PartyUser, []policy.Actor{{Subject: "bot"}}
+	run("scopes and actor", rule)
+	rule.ACRValues, rule.MaxAge = []string{"gold"}, time.Hour
+	run("scopes, actor and authentication", rule)
 }
 
 // bigTable has a rule for each of so many methods, 20 to a service, or, if open,

@@ -4,11 +4,22 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/drawbridge-rpc/drawbridge/fault"
 	"github.com/drawbridge-rpc/drawbridge/policy"
 	"github.com/drawbridge-rpc/drawbridge/token"
 )
+
+// payout asks for a user who authenticated with a second factor in the last five
+// minutes, and acts in person or through the assistant of the shop.
+var payout = policy.Rule{
+	Scopes:    []string{"shop:write"},
+	ACRValues: []string{"phrh", "phr"}, // phishing-resistant, in hardware or not
+	MaxAge:    5 * time.Minute,
+	Party:     token.PartyUser,
+	Actors:    []policy.Actor{{ClientID: "shop-assistant"}},
+}
 
 // shop is the policy of a shop whose generated code is not linked into the
 // examples.
@@ -19,6 +30,7 @@ var shop = policy.Policy{
 			Methods: map[string]policy.Rule{
 				"Refund":     {Scopes: []string{"shop:write"}, AnyScopes: []string{"role:clerk", "role:manager"}},
 				"GetOpening": {Public: true},
+				"Payout":     payout,
 			},
 			NoDescriptor: true,
 		},
@@ -93,4 +105,39 @@ func ExampleRequirement_Check() {
 	// allowed
 	// insufficient_scope [shop:read]
 	// no_credentials []
+}
+
+// What a rule asks for besides scopes.
+func ExampleRule() {
+	table, err := policy.Compile(shop)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	const procedure = "/shop.v1.ShopService/Payout"
+	now := time.Date(2026, time.March, 1, 12, 0, 0, 0, time.UTC)
+	ada := token.Info{
+		Issuer: "https://login.example.com", Subject: "ada", Party: token.PartyUser,
+		Scopes: []string{"shop:write"}, ACR: "phr", AuthTime: now.Add(-time.Minute),
+	}
+	assisted, borrowed, yesterday := ada, ada, ada
+	assisted.Actor = &token.Actor{ClientID: "shop-assistant"}
+	borrowed.Actor = &token.Actor{ClientID: "price-comparison"}
+	yesterday.AuthTime = now.Add(-24 * time.Hour)
+	for _, caller := range []token.Info{ada, assisted, borrowed, yesterday} {
+		err := table.Lookup(procedure).Check(context.Background(), policy.Input{Info: &caller, Procedure: procedure, Now: now})
+		switch shortfall, ok := errors.AsType[*policy.ShortfallError](err); {
+		case !ok:
+			fmt.Println("allowed")
+		case shortfall.MaxAge != nil:
+			fmt.Println(shortfall.Reason, shortfall.ACRValues, *shortfall.MaxAge, shortfall.Scopes)
+		default:
+			fmt.Println(shortfall.Reason)
+		}
+	}
+	// Output:
+	// allowed
+	// allowed
+	// forbidden
+	// insufficient_user_authentication [phrh phr] 5m0s [shop:write]
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/drawbridge-rpc/drawbridge/challenge"
@@ -89,7 +90,7 @@ func (c *compiler) identity(where string, rule Rule) *identity {
 		return nil
 	}
 	if rule.Party > token.PartyClient {
-		c.faults.Add(where+".Party", fmt.Sprint(uint8(rule.Party)), "is not a party", "set token.PartyUser, token.PartyClient, or nothing")
+		c.faults.Add(where+".Party", strconv.Itoa(int(rule.Party)), "is not a party", "set token.PartyUser, token.PartyClient, or nothing")
 	}
 	if rule.NoActor && len(rule.Actors) > 0 {
 		c.faults.Add(where, "", "sets both NoActor and Actors", "set Actors to allow those alone, or NoActor to allow none")

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/drawbridge-rpc/drawbridge/policy"
 	"github.com/drawbridge-rpc/drawbridge/token"
@@ -141,13 +142,14 @@ func TestMethodsAlone(t *testing.T) {
 func TestMutation(t *testing.T) {
 	t.Parallel()
 	scopes, anyOf := []string{"a"}, []string{"b", "c"}
-	broader := []string{"a", "b"}
-	methods := map[string]policy.Rule{"Get": {Scopes: scopes, AnyScopes: anyOf}}
+	broader, classes, actors := []string{"a", "b"}, []string{"gold"}, []policy.Actor{{Subject: "bot"}}
+	methods := map[string]policy.Rule{"Get": {Scopes: scopes, AnyScopes: anyOf}, "Pay": {ACRValues: classes, Actors: actors}}
 	p := rules(policy.Rule{Scopes: scopes}, methods)
 	p.Implies = map[string][]string{"admin": broader}
 	table := compile(t, p)
 
 	scopes[0], anyOf[0], anyOf[1], broader[0], broader[1] = "x", "x", "x", "x", "x"
+	classes[0], actors[0].Subject = "x", "x"
 	methods["Get"] = policy.Rule{Public: true}
 	methods["Put"] = policy.Rule{Public: true}
 	delete(p.Implies, "admin")
@@ -159,6 +161,10 @@ func TestMutation(t *testing.T) {
 		t.Fatalf("Get: got %+v", get)
 	}
 	checkGrants(t, get, []string{"a b", "a c", "admin"}, []string{"x", "a", "b c"})
+	pay := &token.Info{ACR: "gold", Actor: &token.Actor{Subject: "bot"}}
+	if err := table.Lookup("/a.v1.A/Pay").Check(t.Context(), policy.Input{Info: pay}); err != nil {
+		t.Errorf("Pay: got %v", err)
+	}
 	if put := table.Lookup("/a.v1.A/Put"); put == nil || put.Public() {
 		t.Errorf("Put: got %+v, want the rule of the service", put)
 	}
@@ -184,6 +190,13 @@ func TestRuleIsZero(t *testing.T) {
 		{policy.Rule{Authenticated: true}, false},
 		{policy.Rule{Scopes: []string{"a"}}, false},
 		{policy.Rule{AnyScopes: []string{"a"}}, false},
+		{policy.Rule{ACRValues: []string{}, Actors: []policy.Actor{}}, true},
+		{policy.Rule{ACRValues: []string{"gold"}}, false},
+		{policy.Rule{MaxAge: time.Second}, false},
+		{policy.Rule{MaxAge: -time.Second}, false},
+		{policy.Rule{Party: token.PartyUser}, false},
+		{policy.Rule{Actors: []policy.Actor{{Subject: "a"}}}, false},
+		{policy.Rule{NoActor: true}, false},
 	} {
 		if got := tt.rule.IsZero(); got != tt.want {
 			t.Errorf("%+v: got %t, want %t", tt.rule, got, tt.want)

@@ -166,6 +166,9 @@ func (c *Caller) judge(ctx context.Context, rule *rule, req *Request) *challenge
 	case rule.requirement == nil:
 		return at.denial(req, challenge.ReasonNotFound, noRule(req))
 	}
+	if denial := at.checkProof(req, c.info); denial != nil {
+		return denial
+	}
 	err := rule.requirement.Check(ctx, policy.Input{Info: c.info, Procedure: req.Procedure})
 	if err == nil {
 		return nil

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -204,13 +205,13 @@ func TestDPoPResponse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	url := rpctest.ServeHTTP(t, bridge.Protect(rpctest.GuardedService, http.NotFoundHandler()))
+	address := rpctest.ServeHTTP(t, bridge.Protect(rpctest.GuardedService, http.NotFoundHandler()))
 	good := w.mint(true)
 	for _, tt := range []struct{ name, authorization, want string }{
 		{"R9449-7.1 no credentials", "", `Bearer realm="REALM", resource_metadata="META", scope="guarded:write", DPoP realm="REALM", resource_metadata="META", scope="guarded:write", algs="ES256 EdDSA"`},
 		{"R9449-9 no nonce", "DPoP " + good, `DPoP realm="REALM", resource_metadata="META", scope="guarded:write", error="use_dpop_nonce", error_description="the DPoP proof needs the nonce of the DPoP-Nonce field", algs="ES256 EdDSA"`},
 	} {
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url+"/x", nil)
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, address+"/x", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -265,6 +266,50 @@ func TestProofModes(t *testing.T) {
 	}
 }
 
+// TestProofOfRule: a rule asks for a bound token where its resource does not, also for
+// a further call of the same caller.
+func TestProofOfRule(t *testing.T) {
+	t.Parallel()
+	const further = "a.v1.A"
+	for _, tt := range []struct {
+		mode           policy.Proof
+		bound, unbound challenge.Reason
+	}{
+		{policy.ProofAllowed, letIn, letIn},
+		{policy.ProofRequired, letIn, challenge.ReasonInvalidToken},
+		{policy.ProofRefused, challenge.ReasonInvalidToken, letIn},
+	} {
+		rule := policy.Rule{Authenticated: true, Proof: tt.mode}
+		w := newDPoPWorld(t, proof.DPoPConfig{}, func(cfg *drawbridge.Config) {
+			cfg.Policy.Services[further] = policy.Service{Rule: rule, NoDescriptor: true}
+		})
+		for isBound, want := range map[bool]challenge.Reason{true: tt.bound, false: tt.unbound} {
+			raw, path := w.mint(isBound), rpctest.Procedure(rpctest.GuardedService, rpctest.Unary)
+			header := http.Header{"Authorization": {"Bearer " + raw}}
+			if isBound {
+				header = http.Header{"Authorization": {"DPoP " + raw}, "Dpop": {w.prove(rpctest.Unary, raw, "")}}
+			}
+			r := &http.Request{Method: http.MethodPost, URL: &url.URL{Path: path}, Host: "api.example.com", Header: header}
+			req := drawbridge.HTTPRequest(r)
+			req.Procedure = path
+			ctx, err := w.authorizer.Authorize(t.Context(), req)
+			if err != nil {
+				t.Fatalf("%v: got %v", tt.mode, challenge.DenialOf(err).Cause)
+			}
+			wantOutcome(t, w.authorizer.Check(ctx, "/"+further+"/X"), want)
+			// As the first decision of a request, too.
+			r.URL.Path = "/" + further + "/X"
+			if isBound {
+				header.Set("DPoP", w.key.Prove(authtest.Proof{Method: "POST", URL: base + r.URL.Path, AccessToken: raw}))
+			}
+			req = drawbridge.HTTPRequest(r)
+			req.Procedure = r.URL.Path
+			_, err = w.authorizer.Authorize(t.Context(), req)
+			wantOutcome(t, err, want)
+		}
+	}
+}
+
 // oddScheme is a binding with a scheme that nobody knows.
 type oddScheme struct {
 	*proof.DPoP
@@ -289,7 +334,15 @@ func TestProofFaults(t *testing.T) {
 			cfg.Bindings = map[string]token.Binding{"x": oddScheme{nil, "DPoP", []string{"a"}}, "y": oddScheme{nil, "dpop", []string{"a"}}}
 		},
 		"nothing to bind": func(cfg *drawbridge.Config) { cfg.Resources[0].Proof = policy.ProofRequired },
-		"no such mode":    func(cfg *drawbridge.Config) { cfg.Resources[0].Proof = 9 },
+		"nothing to bind for a rule": func(cfg *drawbridge.Config) {
+			cfg.Policy.Services["a.v1.A"] = policy.Service{Rule: policy.Rule{Proof: policy.ProofRequired}, NoDescriptor: true}
+		},
+		"a rule against its resource": func(cfg *drawbridge.Config) {
+			cfg.Resources[0].Proof = policy.ProofRefused
+			cfg.Bindings = map[string]token.Binding{"x": new(binder)}
+			cfg.Policy.Services["a.v1.A"] = policy.Service{Rule: policy.Rule{Proof: policy.ProofRequired}, NoDescriptor: true}
+		},
+		"no such mode": func(cfg *drawbridge.Config) { cfg.Resources[0].Proof = 9 },
 	} {
 		cfg := config()
 		change(&cfg)

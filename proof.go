@@ -92,6 +92,29 @@ func (w *walk) checkBindings(ctx context.Context, req *Request) *challenge.Denia
 	return nil
 }
 
+// checkRuleProofs adds a fault for each service with a rule that no token can meet,
+// because of what the rule and every resource say about proofs.
+func (cfg *Config) checkRuleProofs(table *policy.Table, faults *fault.List) {
+	modes := make(map[policy.Proof]bool)
+	for _, r := range cfg.Resources {
+		modes[r.Proof] = true
+	}
+	seen := make(map[string]bool)
+	for requirement := range table.Requirements() {
+		service, reason := requirement.Service(), ""
+		switch mode := requirement.Proof(); {
+		case mode == policy.ProofRequired && len(cfg.Bindings) == 0:
+			reason = "requires a token that is bound to a key, and no Binding accepts one"
+		case mode == policy.ProofRequired && modes[policy.ProofRefused], mode == policy.ProofRefused && modes[policy.ProofRequired]:
+			reason = "contradicts the Proof of a resource"
+		}
+		if reason != "" && !seen[service] {
+			seen[service] = true
+			faults.Add("Policy", service, "has a rule whose Proof "+reason, "")
+		}
+	}
+}
+
 // checkScheme returns the reason why a token may not be bound as it is, or not be sent
 // under the scheme that it was sent under.
 func (w *walk) checkScheme() error {
@@ -109,6 +132,19 @@ func (w *walk) checkScheme() error {
 		return errUnbound
 	case len(confirmation) == 0:
 		return errUnproven
+	default:
+		return nil
+	}
+}
+
+// checkProof returns the denial of a caller whose token is not bound as a further rule
+// asks for. The proof itself was checked when the call was let in.
+func (c *checkpoint) checkProof(req *Request, info *token.Info) *challenge.DenialError {
+	switch {
+	case c.proof == policy.ProofRequired && info.Confirmation == nil:
+		return c.denial(req, challenge.ReasonInvalidToken, errUnbound)
+	case c.proof == policy.ProofRefused && info.Confirmation != nil:
+		return c.denial(req, challenge.ReasonInvalidToken, errBound)
 	default:
 		return nil
 	}

@@ -74,6 +74,7 @@ func newState(owner *Authorizer, cfg *Config) (*state, error) {
 	faults.Join(err)
 	if isValid && err == nil {
 		checkServed(directory, table, &faults)
+		cfg.checkRuleProofs(table, &faults)
 	}
 	if isValid && !isNil(cfg.Verifier) {
 		checkVerifier(directory, cfg.Verifier, &faults)
@@ -112,6 +113,9 @@ func (s *state) newRule(requirement *policy.Requirement) *rule {
 		c := &r.checkpoints[i]
 		c.state, c.requirement, c.address, c.resource = s, requirement, address, s.resources[address.Index]
 		c.proof = s.extras[address.Resource].proof
+		if requirement != nil && requirement.Proof() != policy.ProofAllowed {
+			c.proof = requirement.Proof()
+		}
 		services := address.Resource.Services()
 		c.isServed = requirement == nil || len(services) == 0 || slices.Contains(services, requirement.Service())
 	}

@@ -137,10 +137,13 @@ func (c *compiler) rule(where, service string, rule Rule) *Requirement {
 	if rule.Authenticated && rule.hasScopes() {
 		c.faults.Add(where, "", "sets both Authenticated and scopes", "remove Authenticated: scopes require a token, too")
 	}
+	if rule.Proof > ProofRefused {
+		c.faults.Add(where+".Proof", rule.Proof.String(), "is not a value of Proof", "")
+	}
 	c.checkScopes(where+".Scopes", rule.Scopes)
 	c.checkScopes(where+".AnyScopes", rule.AnyScopes)
 	requirement := &Requirement{
-		service: service, public: rule.Public, scopes: slices.Concat(rule.Scopes, rule.AnyScopes),
+		service: service, public: rule.Public, proof: rule.Proof, scopes: slices.Concat(rule.Scopes, rule.AnyScopes),
 		identity: c.identity(where, rule), authentication: c.authentication(where, rule),
 	}
 	c.table.requirements = append(c.table.requirements, requirement)

@@ -93,6 +93,9 @@ type Rule struct {
 	Actors []Actor
 	// NoActor refuses every token with an actor: the subject has to act for itself.
 	NoActor bool
+	// Proof states whether the token has to be bound to a key of the client, beside
+	// what the resource says about all its tokens. Zero leaves it to the resource.
+	Proof Proof
 }
 
 // IsZero reports whether r is the zero Rule, which denies every caller.
@@ -100,7 +103,7 @@ func (r Rule) IsZero() bool { return !r.Public && !r.needsToken() }
 
 // needsToken reports whether a field is set that requires a valid token.
 func (r Rule) needsToken() bool {
-	return r.Authenticated || r.hasScopes() || r.hasAuthentication() || r.hasIdentity()
+	return r.Authenticated || r.hasScopes() || r.hasAuthentication() || r.hasIdentity() || r.Proof != ProofAllowed
 }
 
 func (r Rule) hasScopes() bool { return len(r.Scopes) > 0 || len(r.AnyScopes) > 0 }

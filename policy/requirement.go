@@ -14,6 +14,7 @@ import (
 type Requirement struct {
 	service string
 	public  bool
+	proof   Proof
 	// all holds, for each required scope, every scope that satisfies it: the
 	// scope itself and those that imply it. One of each list is needed.
 	all    [][]string
@@ -101,6 +102,10 @@ func (r *Requirement) Check(_ context.Context, in Input) error {
 
 // Service returns the name of the service that the rule belongs to.
 func (r *Requirement) Service() string { return r.service }
+
+// Proof returns whether tokens have to be bound to a key of the client. It is for the
+// Authorizer: Check does not look at bindings.
+func (r *Requirement) Proof() Proof { return r.proof }
 
 // Public reports whether r allows every caller.
 func (r *Requirement) Public() bool { return r.public }

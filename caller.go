@@ -105,15 +105,31 @@ func (c *Caller) Expiry() time.Time {
 	return c.info.Expiry
 }
 
-// Expire returns the denial of a call whose token has expired since it was
-// authorized, and logs it. For a call that nothing authorized, the reason is
+// MayEnd reports whether the caller's token can become invalid while a call goes on: it
+// expires, or the verifier can tell that it was revoked.
+func (c *Caller) MayEnd() bool {
+	return !c.IsAnonymous() && (!c.info.Expiry.IsZero() || c.at.state.revocation != nil)
+}
+
+// IsRevoked reports whether the caller's token was revoked since the call was
+// authorized, as far as the verifier can tell. It does not wait.
+func (c *Caller) IsRevoked() bool {
+	return !c.IsAnonymous() && c.at.state.isRevoked(c.info)
+}
+
+// Expire returns the denial of a call whose token has expired or was revoked since it
+// was authorized, and logs it. For a call that nothing authorized, the reason is
 // [challenge.ReasonInternal].
 func (c *Caller) Expire(ctx context.Context, procedure string) *challenge.DenialError {
 	if c == nil || c.at == nil {
 		return challenge.NewDenial(challenge.ReasonInternal, errNoCaller)
 	}
 	req := Request{Procedure: procedure}
-	denial := c.at.denial(&req, challenge.ReasonInvalidToken, errExpired)
+	cause := errExpired
+	if c.IsRevoked() {
+		cause = errRevoked
+	}
+	denial := c.at.denial(&req, challenge.ReasonInvalidToken, cause)
 	c.at.state.observe(ctx, &req, &record{at: c.at, info: c.info, denial: denial})
 	return denial
 }
@@ -163,6 +179,8 @@ func (c *Caller) judge(ctx context.Context, rule *rule, req *Request) *challenge
 		return at.denial(req, challenge.ReasonNoCredentials, nil)
 	case c.info.Expired(time.Now()):
 		return at.denial(req, challenge.ReasonInvalidToken, errExpired)
+	case c.IsRevoked():
+		return at.denial(req, challenge.ReasonInvalidToken, errRevoked)
 	case rule.requirement == nil:
 		return at.denial(req, challenge.ReasonNotFound, noRule(req))
 	}

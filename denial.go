@@ -21,6 +21,7 @@ var (
 	errRepeated     = errors.New("more than one credential")
 	errTooLong      = fmt.Errorf("%w: longer than %d bytes", token.ErrInvalid, token.MaxLength)
 	errExpired      = fmt.Errorf("%w: expired since the call was authorized", token.ErrInvalid)
+	errRevoked      = fmt.Errorf("%w: revoked since the call was authorized", token.ErrInvalid)
 	errNoInfo       = errors.New("the verifier returned neither an error nor an Info")
 	errNoCaller     = errors.New("the context carries no caller of this Authorizer")
 	errUnclassified = errors.New("the error is neither token.ErrInvalid nor token.ErrUnavailable")

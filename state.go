@@ -29,6 +29,7 @@ type state struct {
 	logger    *slog.Logger // nil means slog.Default() at the time of the record
 	levels    map[challenge.Reason]slog.Level
 
+	revocation token.RevocationChecker // nil if the verifier is none
 	// checksExpiry reports that the verifier compares the expiry of a token with
 	// the clock whenever it returns an Info.
 	checksExpiry bool
@@ -98,6 +99,7 @@ func newState(owner *Authorizer, cfg *Config) (*state, error) {
 	for _, address := range directory.Addresses() {
 		s.resources = append(s.resources, verifiable(address))
 	}
+	s.revocation, _ = cfg.Verifier.(token.RevocationChecker)
 	s.extras = extrasOf(directory, cfg.Resources)
 	s.noRule = s.newRule(nil)
 	for requirement := range table.Requirements() {

@@ -52,3 +52,17 @@ func reasonOfFailure(err error) challenge.Reason {
 	}
 	return challenge.ReasonUnavailable
 }
+
+// isRevoked asks the verifier whether a token was revoked. One that panics cannot tell,
+// and the stream ends.
+func (s *state) isRevoked(info *token.Info) (revoked bool) {
+	if s.revocation == nil {
+		return false
+	}
+	defer func() {
+		if recover() != nil {
+			revoked = true
+		}
+	}()
+	return s.revocation.Revoked(info)
+}

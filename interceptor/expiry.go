@@ -10,7 +10,8 @@ import (
 	"github.com/drawbridge-rpc/drawbridge/challenge"
 )
 
-// An Expiry refuses the messages of a stream once the caller's token has expired.
+// An Expiry refuses the messages of a stream once the caller's token has expired or was
+// revoked.
 // An adapter keeps one in its stream. It calls Start when the stream is opened,
 // Check before it sends a message and after it has received one, because the token
 // may expire while the stream waits, and CheckEnd before a handler learns that the
@@ -31,13 +32,13 @@ func (e *Expiry) Start(ctx context.Context, caller *drawbridge.Caller, procedure
 	e.ctx, e.caller, e.procedure, e.end = ctx, caller, procedure, caller.Expiry()
 }
 
-// Ends reports whether the stream has an end.
-func (e *Expiry) Ends() bool { return !e.end.IsZero() }
+// Ends reports whether the stream may end before its client ends it.
+func (e *Expiry) Ends() bool { return e.caller.MayEnd() }
 
 // Check returns nil until the token expires, and then always the same denial,
 // which is logged once. It may be called concurrently.
 func (e *Expiry) Check() *challenge.DenialError {
-	if e.end.IsZero() || time.Now().Before(e.end) || e.settled.Load() {
+	if e.settled.Load() || (e.end.IsZero() || time.Now().Before(e.end)) && !e.caller.IsRevoked() {
 		return nil
 	}
 	e.once.Do(func() { e.denial = e.caller.Expire(e.ctx, e.procedure) })

@@ -72,6 +72,18 @@ type IssuerAcceptor interface {
 	AcceptsIssuer(issuer string) bool
 }
 
+// A RevocationChecker is a [Verifier] that can tell whether a token was revoked after
+// it had verified it. It is optional. With it, an open stream ends with the next message
+// after the revocation; without it, a stream ends with its token.
+//
+// A Verifier that wraps another one implements it by calling the wrapped one.
+type RevocationChecker interface {
+	// Revoked reports whether VerifyToken would refuse the token of info now because it
+	// was revoked. It is called concurrently, for each message of a stream, and neither
+	// waits nor changes info.
+	Revoked(info *Info) bool
+}
+
 // A ResourceChecker is a [Verifier] that states whether it can verify the tokens
 // for a resource. It is optional. With it, a configuration that could not work is a
 // fault at construction.

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"log/slog"
+	"strconv"
+	"time"
 
 	"github.com/drawbridge-rpc/drawbridge/fault"
 )
@@ -35,6 +37,14 @@ type Config struct {
 	// takes up to 150 KiB. Only the issuer can make such tokens.
 	CacheSize int
 
+	// MaxCutoffs is the maximum number of cut-offs to hold, see [Verifier.CutOff], in
+	// about 200 bytes each. Zero means 100,000.
+	MaxCutoffs int
+
+	// CutoffLifetime is how long a cut-off is held: at least as long as a token lives,
+	// because one that lives longer is accepted again afterwards. Zero means 24 hours.
+	CutoffLifetime time.Duration
+
 	// Logger receives a warning if the key set cannot be fetched, and a message
 	// when it can be fetched again. If a key in the set cannot be used, it receives
 	// one message that says which and why, and another one if that changes
@@ -47,6 +57,12 @@ func (c Config) check() error {
 	faults := fault.List{Within: "verifier: "}
 	if len(c.JWT) == 0 && len(c.Introspection) == 0 {
 		faults.Add("JWT", "", "has no issuer, and Introspection has none", "configure at least one")
+	}
+	if c.MaxCutoffs < 0 {
+		faults.Add("MaxCutoffs", strconv.Itoa(c.MaxCutoffs), "is negative", "")
+	}
+	if c.CutoffLifetime < 0 {
+		faults.Add("CutoffLifetime", c.CutoffLifetime.String(), "is negative", "")
 	}
 	seen := make(map[string]bool)
 	for i := range c.JWT {
@@ -81,5 +97,7 @@ func (c Config) copied() Config {
 		r.Introspection[i] = c.Introspection[i].copied()
 	}
 	r.CacheSize = cmp.Or(r.CacheSize, defaultCacheSize)
+	r.MaxCutoffs = cmp.Or(r.MaxCutoffs, defaultMaxCutoffs)
+	r.CutoffLifetime = cmp.Or(r.CutoffLifetime, defaultCutoffLifetime)
 	return r
 }

@@ -38,6 +38,7 @@ type presented struct {
 type front struct {
 	router   router
 	cache    *cache // nil if nothing is cached
+	cutoffs  *cutoffs
 	now      func() time.Time
 	unrouted counts // of tokens that belong to no source
 }
@@ -51,8 +52,7 @@ func (f *front) verify(ctx context.Context, raw string, resource *token.Resource
 	now := f.now()
 	known := f.cache.get(raw)
 	if known != nil && known.valid(now) {
-		known.source.statistics().hits.add(now)
-		return known.info, nil
+		return f.hit(known, now)
 	}
 	p := presented{raw: raw, arrived: now, known: known}
 	source, err := f.router.route(&p)
@@ -71,10 +71,20 @@ func (f *front) verify(ctx context.Context, raw string, resource *token.Resource
 	var buffer digest
 	key := opaque.digest(&buffer, raw)
 	if p.known = f.cache.get(string(key)); p.known != nil && p.known.valid(now) {
-		opaque.counts.hits.add(now)
-		return p.known.info, nil
+		return f.hit(p.known, now)
 	}
 	return f.ask(ctx, opaque, string(key), p)
+}
+
+// hit returns the facts of a token that is known.
+func (f *front) hit(known *entry, now time.Time) (*token.Info, error) {
+	counts := known.source.statistics()
+	if f.cutoffs.refuses(known.info) {
+		counts.invalid.Add(1)
+		return nil, invalid(errCutOff)
+	}
+	counts.hits.add(now)
+	return known.info, nil
 }
 
 // ask verifies a token that the cache does not answer for, and remembers it under
@@ -83,6 +93,9 @@ func (f *front) ask(ctx context.Context, source source, key string, p presented)
 	counts := source.statistics()
 	counts.misses.Add(1)
 	verified, err := source.verify(ctx, p)
+	if err == nil && f.cutoffs.refuses(verified.info) {
+		err = invalid(errCutOff)
+	}
 	counts.result(err)
 	if err != nil {
 		return nil, err

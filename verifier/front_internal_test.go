@@ -45,7 +45,7 @@ func tokenOf(issuer string, length int) string {
 
 // frontOf returns a front with sources by their issuers.
 func frontOf(sources map[string]source, now func() time.Time) *front {
-	return &front{router: router{exact: sources}, cache: newCache(10), now: now}
+	return &front{router: router{exact: sources}, cache: newCache(10), cutoffs: newCutoffs(Config{}), now: now}
 }
 
 // TestFront proves when a token that was verified before is verified again.

@@ -50,7 +50,7 @@ func newVerifier(config Config, now func() time.Time) (*Verifier, error) {
 	for _, c := range config.Introspection {
 		r.introspectors = append(r.introspectors, newIntrospector(c, config.Logger, now))
 	}
-	v := &Verifier{front: front{router: r, now: now}}
+	v := &Verifier{front: front{router: r, cutoffs: newCutoffs(config), now: now}}
 	if config.CacheSize > 0 {
 		v.front.cache = newCache(config.CacheSize)
 	}

@@ -15,7 +15,7 @@ import (
 
 // serveUntilExpiry serves a stream until the token of its caller has expired.
 func serveUntilExpiry(ctx context.Context, conn connect.StreamingHandlerConn, caller *drawbridge.Caller, next connect.StreamingHandlerFunc) error {
-	if _, wrapped := conn.(*expiringConn); wrapped || caller.Expiry().IsZero() {
+	if _, wrapped := conn.(*expiringConn); wrapped || !caller.MayEnd() {
 		return next(ctx, conn)
 	}
 	expiring := &expiringConn{StreamingHandlerConn: conn, expiry: expiryOf(ctx, caller)}

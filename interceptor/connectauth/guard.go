@@ -174,7 +174,7 @@ func (g *guard) Serve(w http.ResponseWriter, r *http.Request, caller *drawbridge
 		r = r.WithContext(ctx)
 	}
 	streamType := connect.StreamTypeUnary
-	if decided.MayStream && !caller.Expiry().IsZero() {
+	if decided.MayStream && caller.MayEnd() {
 		streamType = g.streamType(decided.Procedure)
 	}
 	if streamType == connect.StreamTypeUnary || expires(ctx, caller) {

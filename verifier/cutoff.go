@@ -1,0 +1,157 @@
+package verifier
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/drawbridge-rpc/drawbridge/token"
+)
+
+// The defaults and bounds of cut-offs.
+const (
+	defaultMaxCutoffs     = 100_000
+	defaultCutoffLifetime = 24 * time.Hour
+	maxCutoffLead         = time.Minute
+)
+
+var _ token.RevocationChecker = (*Verifier)(nil)
+
+// ErrCutoffsFull is the error of [Verifier.CutOff] if no more cut-offs can be held. None
+// was dropped.
+var ErrCutoffsFull = errors.New("verifier: no more cut-offs can be held: see MaxCutoffs")
+
+// errCutOff is the reason against a token that was cut off.
+var errCutOff = errors.New("its user, session or client was cut off after it was issued")
+
+// A Cutoff revokes the tokens of a user, of a session, or of a client that were issued
+// until an instant. Whoever learns of a revocation sets one: the handler of a message
+// queue, or of a logout token.
+type Cutoff struct {
+	// Issuer is the issuer of the tokens. Required.
+	Issuer string
+	// Subject, SessionID and ClientID say whose tokens are revoked, by the facts of
+	// that name in [token.Info]. Exactly one is required.
+	Subject, SessionID, ClientID string
+	// Until is the instant: a token is revoked if its iat is not after it, or absent.
+	// Tokens have whole seconds, so one that was issued within the second of Until may
+	// pass; round up if that matters. It must not be later than a minute from now. Zero
+	// means now.
+	Until time.Time
+}
+
+// CutOff revokes tokens, at once: known tokens are refused, and open streams end with
+// their next message. A later cut-off of the same tokens replaces an earlier one, never
+// the other way round. It is kept for [Config].CutoffLifetime. An error means that
+// nothing is revoked: it is [ErrCutoffsFull], or says what is wrong with c. It is safe
+// for concurrent use.
+func (v *Verifier) CutOff(c Cutoff) error {
+	now := v.front.now()
+	if c.Until.IsZero() {
+		c.Until = now
+	}
+	key, err := c.key()
+	switch {
+	case err != nil:
+		return err
+	case !v.AcceptsIssuer(c.Issuer):
+		return fmt.Errorf("verifier: Cutoff.Issuer %.256q is not one of the verifier", c.Issuer)
+	case c.Until.Sub(now) > maxCutoffLead:
+		return fmt.Errorf("verifier: Cutoff.Until is %s from now, and tokens that are issued until then would be refused", c.Until.Sub(now).Round(time.Second))
+	default:
+		return v.front.cutoffs.set(key, c.Until, now)
+	}
+}
+
+// Revoked reports whether a cut-off revokes the token that info holds the facts of. It
+// implements [token.RevocationChecker].
+func (v *Verifier) Revoked(info *token.Info) bool { return v.front.cutoffs.refuses(info) }
+
+// A cutoffKey names what is cut off.
+type cutoffKey struct {
+	issuer string
+	kind   byte // 's' for a subject, 'i' for a session, 'c' for a client
+	name   string
+}
+
+func (c *Cutoff) key() (key cutoffKey, err error) {
+	set := 0
+	for kind, name := range map[byte]string{'s': c.Subject, 'i': c.SessionID, 'c': c.ClientID} {
+		if name != "" {
+			key = cutoffKey{c.Issuer, kind, name}
+			set++
+		}
+	}
+	if set != 1 {
+		return cutoffKey{}, errors.New("verifier: Cutoff needs exactly one of Subject, SessionID and ClientID")
+	}
+	return key, nil
+}
+
+// cutoffs are those that are held. Without any, looking costs an atomic read.
+type cutoffs struct {
+	limit    int
+	lifetime time.Duration
+	held     atomic.Int64
+
+	mu    sync.RWMutex
+	until map[cutoffKey]time.Time
+	swept time.Time
+}
+
+func newCutoffs(config Config) *cutoffs {
+	return &cutoffs{limit: config.MaxCutoffs, lifetime: config.CutoffLifetime, until: make(map[cutoffKey]time.Time)}
+}
+
+// set adds a cut-off.
+func (c *cutoffs) set(key cutoffKey, until, now time.Time) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	previous, known := c.until[key]
+	if known && !until.After(previous) {
+		return nil
+	}
+	if !known && len(c.until) >= c.limit {
+		c.sweep(now)
+		if len(c.until) >= c.limit {
+			return ErrCutoffsFull
+		}
+	}
+	c.until[key] = until
+	c.held.Store(int64(len(c.until)))
+	return nil
+}
+
+// sweep removes the cut-offs that every token has outlived, at most once a second.
+func (c *cutoffs) sweep(now time.Time) {
+	if elapsed := now.Sub(c.swept); elapsed >= 0 && elapsed < time.Second {
+		return
+	}
+	c.swept = now
+	for key, until := range c.until {
+		if now.Sub(until) > c.lifetime {
+			delete(c.until, key)
+		}
+	}
+	c.held.Store(int64(len(c.until)))
+}
+
+// refuses reports whether a token is cut off.
+func (c *cutoffs) refuses(info *token.Info) bool {
+	if c.held.Load() == 0 {
+		return false
+	}
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.covers(info, 's', info.Subject) || c.covers(info, 'i', info.SessionID) || c.covers(info, 'c', info.ClientID)
+}
+
+func (c *cutoffs) covers(info *token.Info, kind byte, name string) bool {
+	if name == "" {
+		return false
+	}
+	until, ok := c.until[cutoffKey{info.Issuer, kind, name}]
+	return ok && !info.IssuedAt.After(until)
+}

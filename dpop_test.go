@@ -266,6 +266,36 @@ func TestProofModes(t *testing.T) {
 	}
 }
 
+// TestProofOfResource: what one resource says about proofs and in its document is not said
+// of another, whatever their order.
+func TestProofOfResource(t *testing.T) {
+	t.Parallel()
+	for _, reversed := range []bool{false, true} {
+		w := newDPoPWorld(t, proof.DPoPConfig{}, func(cfg *drawbridge.Config) {
+			servers := cfg.Resources[0].AuthorizationServers
+			cfg.Resources = []drawbridge.Resource{
+				{Identifier: base, AuthorizationServers: servers, Proof: policy.ProofRefused, Metadata: map[string]any{"resource_tos_uri": base}},
+				{Identifier: base + "/a", AuthorizationServers: servers, Proof: policy.ProofRequired, Metadata: map[string]any{"resource_tos_uri": base + "/a"}},
+				{Identifier: base + "/a/b", AuthorizationServers: servers, Metadata: map[string]any{"resource_tos_uri": base + "/a/b"}},
+			}
+			if reversed {
+				slices.Reverse(cfg.Resources)
+			}
+		})
+		for path, want := range map[string]struct{ algs, required bool }{"": {false, false}, "/a": {true, true}, "/a/b": {true, false}} {
+			document, ok := w.authorizer.Metadata(t.Context(), sent{Path: wellKnown + path}.Request())
+			if !ok || document.Resource != base+path || (len(document.DPoPSigningAlgValuesSupported) > 0) != want.algs || document.DPoPBoundAccessTokensRequired != want.required || string(document.Further["resource_tos_uri"]) != `"`+base+path+`"` {
+				t.Errorf("%q, reversed %t: got %+v", path, reversed, document)
+			}
+			_, err := authorize(t.Context(), w.authorizer, sent{Procedure: guarded, Path: path + "/x"})
+			c := denialOf(t, err, challenge.ReasonNoCredentials).Challenge
+			if (c.Scheme == challenge.DPoP) != want.required || (len(c.Algs) > 0) != want.algs {
+				t.Errorf("%q, reversed %t: got %+v", path, reversed, c)
+			}
+		}
+	}
+}
+
 // TestProofOfRule: a rule asks for a bound token where its resource does not, also for
 // a further call of the same caller.
 func TestProofOfRule(t *testing.T) {

@@ -88,9 +88,10 @@ type extras struct {
 // extrasOf returns the extras of resources that were checked.
 func extrasOf(directory *resource.Directory, configured []Resource) map[*resource.Resource]*extras {
 	all := make(map[*resource.Resource]*extras)
-	for i, r := range directory.Resources() {
-		e := &extras{proof: configured[i].Proof, members: make(map[string]json.RawMessage)}
-		for name, value := range configured[i].Metadata {
+	for _, r := range directory.Resources() {
+		from := configured[r.Position()]
+		e := &extras{proof: from.Proof, members: make(map[string]json.RawMessage)}
+		for name, value := range from.Metadata {
 			if encoded, err := json.Marshal(value); err == nil { // as it was checked
 				e.members[name] = encoded
 			}

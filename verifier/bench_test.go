@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"math/big"
 	"strings"
 	"testing"
@@ -158,6 +159,45 @@ func BenchmarkRefuse(b *testing.B) {
 			for b.Loop() {
 				if _, err := f.verifier.VerifyToken(ctx, row.raw, nil); err == nil {
 					b.Fatal("accepted")
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkVerifyCachedOpaque is BenchmarkVerifyCached for an opaque token, whose key in
+// the cache is a hash.
+func BenchmarkVerifyCachedOpaque(b *testing.B) {
+	o := newOpaque(b, nil)
+	raw := o.mint(nil)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := o.verifier.VerifyToken(b.Context(), raw, o.resource); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkVerifyEightIssuers is BenchmarkVerifyCached and BenchmarkVerifyUncached with
+// eight issuers configured.
+func BenchmarkVerifyEightIssuers(b *testing.B) {
+	issuers := make([]verifier.JWTConfig, 8)
+	for i := range issuers {
+		issuers[i].Issuer = fmt.Sprintf("https://login-%d.example.com", i)
+	}
+	issuer := authtest.NewIssuer(b, "ES256")
+	issuers[7].Issuer = issuer.URL
+	for name, size := range map[string]int{"cached": 0, "uncached": -1} {
+		b.Run(name, func(b *testing.B) {
+			v, err := verifier.New(verifier.Config{JWT: issuers, CacheSize: size})
+			if err != nil {
+				b.Fatal(err)
+			}
+			raw := benchmarkToken(b, issuer, time.Hour)
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := v.VerifyToken(b.Context(), raw, nil); err != nil {
+					b.Fatal(err)
 				}
 			}
 		})

@@ -27,8 +27,9 @@ type flight struct {
 	err    error
 }
 
-// join returns the result of the request for a key. It calls ask if there is none.
-func (f *flights) join(ctx context.Context, key digest, ask func(context.Context) (*entry, error)) (*entry, error) {
+// join returns the result of the request for a key. If there is none, it returns what
+// known returns, or else calls ask.
+func (f *flights) join(ctx context.Context, key digest, known func() (*entry, error), ask func(context.Context) (*entry, error)) (*entry, error) {
 	f.mu.Lock()
 	if f.running == nil {
 		f.running, f.turns = make(map[digest]*flight), make(chan struct{}, maxFlights)
@@ -43,7 +44,7 @@ func (f *flights) join(ctx context.Context, key digest, ask func(context.Context
 		case <-ctx.Done():
 			return nil, unavailable(fmt.Errorf("while waiting to ask the authorization server: %w", ctx.Err()))
 		}
-		running = f.start(key, ask)
+		running = f.start(key, known, ask)
 	}
 	select {
 	case <-running.done:
@@ -53,9 +54,9 @@ func (f *flights) join(ctx context.Context, key digest, ask func(context.Context
 	}
 }
 
-// start makes a request, unless another one was started meanwhile. The caller has a
-// turn, which is given back.
-func (f *flights) start(key digest, ask func(context.Context) (*entry, error)) *flight {
+// start makes a request, unless another one was started meanwhile or has ended. The
+// caller has a turn, which is given back.
+func (f *flights) start(key digest, known func() (*entry, error), ask func(context.Context) (*entry, error)) *flight {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if running := f.running[key]; running != nil {
@@ -63,6 +64,11 @@ func (f *flights) start(key digest, ask func(context.Context) (*entry, error)) *
 		return running
 	}
 	started := &flight{done: make(chan struct{})}
+	if started.result, started.err = known(); started.result != nil || started.err != nil {
+		<-f.turns
+		close(started.done)
+		return started
+	}
 	f.running[key] = started
 	go f.run(key, started, ask)
 	return started

@@ -73,7 +73,7 @@ func (f *front) verify(ctx context.Context, raw string, resource *token.Resource
 	if p.known = f.cache.get(string(key)); p.known != nil && p.known.valid(now) {
 		return f.hit(p.known, now)
 	}
-	return f.ask(ctx, opaque, string(key), p)
+	return f.ask(ctx, opaque, "", p)
 }
 
 // hit returns the facts of a token that is known.
@@ -88,7 +88,7 @@ func (f *front) hit(known *entry, now time.Time) (*token.Info, error) {
 }
 
 // ask verifies a token that the cache does not answer for, and remembers it under
-// a key.
+// a key. Without a key the source does.
 func (f *front) ask(ctx context.Context, source source, key string, p presented) (*token.Info, error) {
 	counts := source.statistics()
 	counts.misses.Add(1)
@@ -100,7 +100,7 @@ func (f *front) ask(ctx context.Context, source source, key string, p presented)
 	if err != nil {
 		return nil, err
 	}
-	if verified != p.known {
+	if key != "" && verified != p.known {
 		f.cache.put(key, verified)
 	}
 	return verified.info, nil

@@ -25,6 +25,7 @@ type introspector struct {
 	salt     []byte // of the keys in the cache
 	start    time.Time
 	flights  flights
+	cache    *cache // that of the front, nil if nothing is cached
 	refusals *refusals
 	counts   *counts
 }
@@ -71,7 +72,19 @@ func (i *introspector) verify(ctx context.Context, p presented) (*entry, error) 
 	if reason := i.refusals.find(key, p.arrived); reason != nil {
 		return nil, invalid(reason)
 	}
-	return i.flights.join(ctx, key, func(ctx context.Context) (*entry, error) {
+	// A request is remembered before it ends, and whoever finds none running looks
+	// again, so that no token is asked about twice.
+	again := func() (*entry, error) {
+		now := i.endpoint.now()
+		if known := i.cache.get(string(key[:])); known != nil && known.valid(now) {
+			return known, nil
+		}
+		if reason := i.refusals.find(key, now); reason != nil {
+			return nil, invalid(reason)
+		}
+		return nil, nil //nolint:nilnil // Nothing is known.
+	}
+	return i.flights.join(ctx, key, again, func(ctx context.Context) (*entry, error) {
 		answer, err := i.endpoint.ask(ctx, p.raw)
 		if err != nil {
 			return nil, unavailable(err)
@@ -81,6 +94,7 @@ func (i *introspector) verify(ctx context.Context, p presented) (*entry, error) 
 			i.refusals.put(key, err, i.endpoint.now())
 			return nil, invalid(err)
 		}
+		i.cache.put(string(key[:]), answered)
 		return answered, nil
 	})
 }

@@ -1,6 +1,7 @@
 package verifier
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -13,6 +14,9 @@ import (
 
 // maxIssuer bounds the iss claim of a token, in bytes as it is written.
 const maxIssuer = 2 << 10
+
+// errNotJWS is prebuilt, because every opaque token gets it on its way.
+var errNotJWS = invalid(jwt.ErrSegments)
 
 // A router finds the source that a token belongs to. It is immutable.
 type router struct {
@@ -28,7 +32,9 @@ type router struct {
 // the signature. Otherwise the error says why there is no such source.
 func (r *router) route(p *presented) (source, error) {
 	segments, err := jwt.ParseCompact(p.raw)
-	if err != nil {
+	if errors.Is(err, jwt.ErrSegments) {
+		return nil, errNotJWS
+	} else if err != nil {
 		return nil, invalid(err)
 	}
 	found, period, err := r.scan(segments.Payload)

@@ -54,6 +54,9 @@ func newVerifier(config Config, now func() time.Time) (*Verifier, error) {
 	if config.CacheSize > 0 {
 		v.front.cache = newCache(config.CacheSize)
 	}
+	for _, i := range r.introspectors {
+		i.cache = v.front.cache
+	}
 	return v, nil
 }
 

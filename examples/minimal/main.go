@@ -29,7 +29,7 @@ func greet(ctx context.Context, req *connect.Request[wrapperspb.StringValue]) (*
 }
 
 func newHandler(issuer string) (http.Handler, error) {
-	jwt, err := verifier.New(verifier.Config{JWT: []verifier.JWTConfig{{Issuer: issuer}}})
+	tokens, err := verifier.New(verifier.Config{JWT: []verifier.JWTConfig{{Issuer: issuer}}})
 	if err != nil {
 		return nil, err
 	}
@@ -38,7 +38,7 @@ func newHandler(issuer string) (http.Handler, error) {
 		Policy: policy.Policy{Services: map[string]policy.Service{
 			service: {Rule: policy.Rule{Scopes: []string{"greet"}}, NoDescriptor: true},
 		}},
-		Verifier: jwt,
+		Verifier: tokens,
 	})
 	if err != nil {
 		return nil, err

@@ -12,6 +12,9 @@ var Encoding = base64.RawURLEncoding.Strict()
 // ErrNotBase64 is the reason against what is not base64url.
 var ErrNotBase64 = errors.New("not base64url")
 
+// ErrSegments is the reason against what is no JWS, such as an opaque token.
+var ErrSegments = errors.New("not three segments")
+
 // A Compact is a JWS in compact serialization (RFC 7515 §7.1), split into its
 // segments. Each is the only spelling of its content, if it is base64url at
 // all; the decoder checks the alphabet.
@@ -24,7 +27,7 @@ func ParseCompact(raw string) (Compact, error) {
 	header, rest, _ := strings.Cut(raw, ".")
 	payload, signature, found := strings.Cut(rest, ".")
 	if !found || strings.Contains(signature, ".") {
-		return Compact{}, errors.New("not three segments")
+		return Compact{}, ErrSegments
 	}
 	for _, segment := range [...]string{header, payload, signature} {
 		if segment == "" {

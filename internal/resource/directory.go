@@ -52,6 +52,7 @@ func NewDirectory(configured []Config, proxies Proxies, faults *fault.List) *Dir
 		if !ok {
 			continue
 		}
+		r.position = i
 		taken.take(r, place, cfg, faults)
 		for _, address := range r.addresses {
 			bases[address.Base] = true

@@ -38,6 +38,7 @@ type Config struct {
 // Resource is a valid [Config].
 type Resource struct {
 	place     string // of its configuration, for faults
+	position  int    // in the configuration
 	path      string // of the identifier, decoded, without a slash at the end
 	mount     string // where its requests arrive, likewise
 	site      string // the name of its host
@@ -275,6 +276,10 @@ func (r *Resource) Name() string { return r.name }
 
 // DocumentationURL is that of the configuration.
 func (r *Resource) DocumentationURL() string { return r.documentationURL }
+
+// Position returns the index of r in the configuration, which is not that in
+// [Directory.Resources].
+func (r *Resource) Position() int { return r.position }
 
 // Place returns the place of the configuration of r, for faults.
 func (r *Resource) Place() string { return r.place }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/rand"
 	"log/slog"
 	"strings"
 
@@ -14,21 +15,47 @@ const (
 	serviceSecret = "quickstart-secret"
 	nativeClient  = "quickstart-native"
 	nativeSecret  = "quickstart-native-secret"
+	opaqueClient  = "quickstart-opaque"
+	opaqueSecret  = "opaque-secret"
+	dpopClient    = "quickstart-dpop"
+	dpopSecret    = "dpop-secret"
 )
 
+// introspectionClient is the client with which the services introspect tokens. It
+// gets none itself, and its secret is not printed.
+const introspectionClient = "quickstart-introspection"
+
 // newAuthServer returns the authorization server. It is another party: the other
-// servers know its issuer identifier and nothing else.
-func newAuthServer(issuer, origin, mcpURL string, logger *slog.Logger) (*authserver.Server, error) {
-	return authserver.New(authserver.Config{
+// servers know its issuer identifier, and the secret with which they introspect.
+func newAuthServer(issuer, origin, mcpURL string, logger *slog.Logger) (*authServer, error) {
+	clients := announcedClients()
+	secret := rand.Text()
+	config := authserver.Config{
 		Issuer:    issuer,
 		Resources: resourceNames(origin, mcpURL),
 		Scopes:    []string{readStock, writeStock, readBilling, useMCP},
 		Subject:   "ada",
-		Clients: []authserver.Client{{
-			ID:         serviceClient,
-			Secret:     serviceSecret,
-			GrantTypes: []string{"client_credentials"},
-		}, {
+		Logger:    logger,
+	}
+	for _, client := range clients {
+		config.Clients = append(config.Clients, client.Client)
+	}
+	config.Clients = append(config.Clients, authserver.Client{ID: introspectionClient, Secret: secret})
+	inner, err := authserver.New(config)
+	if err != nil {
+		return nil, err
+	}
+	return extendAuthServer(inner, clients, secret)
+}
+
+// announcedClients returns the clients of the announcement. New ones are appended,
+// because programs take the first one.
+func announcedClients() []client {
+	service := []string{"client_credentials"}
+	return []client{{
+		Client: authserver.Client{ID: serviceClient, Secret: serviceSecret, GrantTypes: service},
+	}, {
+		Client: authserver.Client{
 			ID: nativeClient,
 			// Some client libraries treat a client without a secret as one with an
 			// empty secret, so it has one and need not send it.
@@ -41,9 +68,16 @@ func newAuthServer(issuer, origin, mcpURL string, logger *slog.Logger) (*authser
 				"http://[::1]/callback",
 				"http://localhost/oauth/callback",
 			},
-		}},
-		Logger: logger,
-	})
+		},
+	}, {
+		Client:      authserver.Client{ID: opaqueClient, Secret: opaqueSecret, GrantTypes: service},
+		AuthMethod:  "client_secret_basic",
+		TokenFormat: opaque,
+	}, {
+		Client:     authserver.Client{ID: dpopClient, Secret: dpopSecret, GrantTypes: service},
+		AuthMethod: "client_secret_basic",
+		DPoP:       true,
+	}}
 }
 
 // resourceNames returns the names under which a client may request a token for one

@@ -7,18 +7,31 @@ import (
 	"github.com/drawbridge-rpc/drawbridge/otel"
 	"github.com/drawbridge-rpc/drawbridge/token"
 	"github.com/drawbridge-rpc/drawbridge/verifier"
+	"github.com/drawbridge-rpc/drawbridge/verifier/proof"
 )
 
 // newAuthorizer combines the policy, the verifier and two resources: the origin
 // for every RPC, and the MCP endpoint below it. A token for one of them is not
 // accepted for the other.
-func newAuthorizer(origin, mcpURL, issuer string, logger *slog.Logger) (*drawbridge.Authorizer, error) {
-	jwt, err := verifier.New(verifier.Config{Logger: logger, JWT: []verifier.JWTConfig{{Issuer: issuer, AcceptTypeJWT: true}}})
+//
+// The issuer has tokens of two formats: JWTs are verified by its keys, and it is
+// asked about any other token, for which the services have a secret. Clients may bind
+// their tokens to a key (RFC 9449).
+func newAuthorizer(origin, mcpURL, issuer, secret string, logger *slog.Logger) (*drawbridge.Authorizer, error) {
+	tokens, err := verifier.New(verifier.Config{
+		JWT:           []verifier.JWTConfig{{Issuer: issuer, AcceptTypeJWT: true}},
+		Introspection: []verifier.IntrospectionConfig{{Issuer: issuer, ClientID: introspectionClient, ClientSecret: secret}},
+		Logger:        logger,
+	})
+	if err != nil {
+		return nil, err
+	}
+	dpop, err := proof.NewDPoP(proof.DPoPConfig{})
 	if err != nil {
 		return nil, err
 	}
 	// Metrics and traces go to the providers of the process. This one has none.
-	observer, err := otel.New(otel.Config{Verifiers: []func() token.Stats{jwt.Stats}})
+	observer, err := otel.New(otel.Config{Verifiers: []func() token.Stats{tokens.Stats}})
 	if err != nil {
 		return nil, err
 	}
@@ -38,7 +51,8 @@ func newAuthorizer(origin, mcpURL, issuer string, logger *slog.Logger) (*drawbri
 			},
 		},
 		Policy:    rules(),
-		Verifier:  jwt,
+		Verifier:  tokens,
+		Bindings:  map[string]token.Binding{"jkt": dpop},
 		Observers: []drawbridge.Observer{observer},
 		Logger:    logger,
 	})

@@ -20,6 +20,7 @@ type parsedChallenge struct {
 	params   map[string]string
 	metadata string
 	scopes   []string
+	algs     string // of the challenge for DPoP beside it
 }
 
 func parseChallenge(header string) (parsedChallenge, error) {
@@ -27,15 +28,19 @@ func parseChallenge(header string) (parsedChallenge, error) {
 	if err != nil {
 		return parsedChallenge{}, err
 	}
-	if len(parsed) != 1 || parsed[0].Scheme != "bearer" {
-		return parsedChallenge{}, fmt.Errorf("expected one Bearer challenge, got %q", header)
+	if len(parsed) == 0 || len(parsed) > 2 || parsed[0].Scheme != "bearer" || len(parsed) == 2 && parsed[1].Scheme != "dpop" {
+		return parsedChallenge{}, fmt.Errorf("expected one Bearer challenge, or one for DPoP after it, got %q", header)
 	}
-	params := parsed[0].Params
+	params, algs := parsed[0].Params, ""
+	if len(parsed) == 2 {
+		algs = parsed[1].Params["algs"]
+	}
 	return parsedChallenge{
 		header:   header,
 		params:   params,
 		metadata: params["resource_metadata"],
 		scopes:   strings.Fields(params["scope"]),
+		algs:     algs,
 	}, nil
 }
 
@@ -62,10 +67,14 @@ func (w *walker) readChallenge(context.Context) error {
 	w.got("realm              %s", w.challenge.params["realm"])
 	w.got("scope              %s", strings.Join(w.challenge.scopes, " "))
 	w.got("resource_metadata  %s", w.challenge.metadata)
+	w.got("algs               %s", w.challenge.algs)
 	w.space()
 	w.say(`The realm is the service, the scope is the one to ask for, and the URL leads to the metadata
 		(RFC 9728). There is no "error", because a request without a token is not at fault (RFC 6750 §3.1).`)
+	w.say(`The second challenge is for clients that bind their token to a key (RFC 9449), with these
+		algorithms. The last step does that.`)
 	return errors.Join(
+		same("algs", w.challenge.algs, "ES256 EdDSA PS256 RS256"),
 		same("the realm", w.challenge.params["realm"], inventoryService),
 		same("the scope", strings.Join(w.challenge.scopes, " "), readStock),
 		same("resource_metadata", w.challenge.metadata, w.target.Connect+"/.well-known/oauth-protected-resource"),

@@ -176,6 +176,7 @@ func (w *walker) showDetail(denial *challenge.DenialError) {
 		{"scopes", strings.Join(c.Scopes, " ")},
 		{"error", c.Error},
 		{"error_description", c.ErrorDescription},
+		{"algs", strings.Join(c.Algs, " ")},
 	} {
 		if field[1] != "" {
 			lines = append(lines, fmt.Sprintf("%-18s %s", field[0], field[1]))

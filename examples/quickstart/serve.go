@@ -24,8 +24,24 @@ type announcement struct {
 	// MCP is the URL of the MCP endpoint, and its resource identifier.
 	MCP string `json:"mcp"`
 	// Clients are the clients that may request tokens.
-	Clients []authserver.Client `json:"clients"`
+	Clients []client `json:"clients"`
 }
+
+// client is a client of the authorization server, and what its tokens are like.
+type client struct {
+	authserver.Client
+
+	// AuthMethod is how the client authenticates (RFC 7591 §2), where there is one way.
+	AuthMethod string `json:"token_endpoint_auth_method,omitempty"`
+	// TokenFormat is opaque, or empty for a JWT.
+	TokenFormat string `json:"token_format,omitempty"`
+	// DPoP says that the tokens are bound to a key of the client: it must send a
+	// proof with a token request (RFC 9449 §5), and with each call.
+	DPoP bool `json:"dpop,omitempty"`
+}
+
+// opaque is the format of a token that only the authorization server can read.
+const opaque = "opaque"
 
 // serve announces the servers and waits for the end of ctx or the failure of a
 // server.

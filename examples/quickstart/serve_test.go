@@ -223,8 +223,20 @@ func TestAnnouncement(t *testing.T) {
 			grants = append(grants, grant.(string))
 		}
 	}
-	if want := []string{"client_credentials", "authorization_code"}; !slices.Equal(grants, want) {
+	if want := []string{"client_credentials", "authorization_code", "client_credentials", "client_credentials"}; !slices.Equal(grants, want) {
 		t.Errorf("the grants are %q, want %q", grants, want)
+	}
+	for i, want := range []map[string]any{
+		{"client_id": serviceClient},
+		{"client_id": nativeClient},
+		{"client_id": opaqueClient, "token_format": "opaque", "token_endpoint_auth_method": "client_secret_basic"},
+		{"client_id": dpopClient, "dpop": true, "token_endpoint_auth_method": "client_secret_basic"},
+	} {
+		for _, member := range []string{"client_id", "token_format", "dpop", "token_endpoint_auth_method"} {
+			if got := fields.Clients[i][member]; got != want[member] {
+				t.Errorf("client %d: %s is %v, want %v", i, member, got, want[member])
+			}
+		}
 	}
 }
 

@@ -12,8 +12,6 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
-
-	"github.com/drawbridge-rpc/drawbridge/examples/authserver"
 )
 
 const (
@@ -28,7 +26,7 @@ type servers struct {
 	origin string
 	mcpURL string
 
-	authServer *authserver.Server
+	authServer *authServer
 	issuer     *http.Server
 	connect    *http.Server
 	grpc       *grpc.Server
@@ -79,7 +77,7 @@ func build(sockets *listeners, origin string, logger *slog.Logger) (*servers, er
 	if err != nil {
 		return nil, err
 	}
-	authorizer, err := newAuthorizer(origin, s.mcpURL, issuer, logger)
+	authorizer, err := newAuthorizer(origin, s.mcpURL, issuer, authServer.secret, logger)
 	if err != nil {
 		return nil, err
 	}
@@ -158,7 +156,7 @@ func (s *servers) announcement() announcement {
 		Connect:       s.origin,
 		GRPC:          s.grpcAddr,
 		MCP:           s.mcpURL,
-		Clients:       s.authServer.Clients(),
+		Clients:       s.authServer.announced(),
 	}
 }
 

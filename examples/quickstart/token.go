@@ -17,6 +17,10 @@ type tokenClaims struct {
 	Subject  string   `json:"sub"`
 	Audience []string `json:"aud"`
 	Scope    string   `json:"scope"`
+
+	Confirmation struct {
+		Thumbprint string `json:"jkt"`
+	} `json:"cnf"`
 }
 
 // getToken requests a token with the scope of the challenge, for the resource of
@@ -45,31 +49,61 @@ func (w *walker) getToken(ctx context.Context) error {
 
 // requestToken gets a token with the client credentials grant, and prints how.
 func (w *walker) requestToken(ctx context.Context, scope, resource string) (string, error) {
-	form := url.Values{"grant_type": {"client_credentials"}, "scope": {scope}, "resource": {resource}}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.server.TokenEndpoint, strings.NewReader(form.Encode()))
+	answer, err := w.request(ctx, tokenRequest{client: serviceClient, secret: serviceSecret, scope: scope, resource: resource})
 	if err != nil {
 		return "", err
 	}
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	req.SetBasicAuth(serviceClient, serviceSecret)
-	var answer struct {
-		AccessToken string `json:"access_token"`
-	}
-	err = w.doJSON(req, &answer)
-	seen := w.http1.last()
-	w.sent("%s as client %s", seen.request(), serviceClient)
-	w.sent("grant_type=client_credentials, scope=%s,\nresource=%s", scope, resource)
-	w.got("%s", seen.answer())
-	if err != nil {
-		return "", err
-	}
-	w.got("access_token  %s", shorten(answer.AccessToken))
 	kind, claims, err := decodeToken(answer.AccessToken)
 	if err != nil {
 		return "", err
 	}
 	w.got("  in it: typ %s, sub %s, scope %s,\naud %s", kind, claims.Subject, claims.Scope, strings.Join(claims.Audience, " "))
 	return answer.AccessToken, nil
+}
+
+// tokenRequest is a request of the client credentials grant.
+type tokenRequest struct {
+	client, secret  string
+	scope, resource string
+	proof           string // for DPoP; may be empty
+}
+
+// tokenAnswer holds the members of the response (RFC 6749 §5.1) that the walk-through
+// needs.
+type tokenAnswer struct {
+	AccessToken string `json:"access_token"`
+	Type        string `json:"token_type"`
+}
+
+// request sends a token request, and prints it and the response.
+func (w *walker) request(ctx context.Context, r tokenRequest) (tokenAnswer, error) {
+	form := url.Values{"grant_type": {"client_credentials"}, "scope": {r.scope}, "resource": {r.resource}}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.server.TokenEndpoint, strings.NewReader(form.Encode()))
+	if err != nil {
+		return tokenAnswer{}, err
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.SetBasicAuth(r.client, r.secret)
+	if r.proof != "" {
+		req.Header.Set("DPoP", r.proof)
+	}
+	var answer tokenAnswer
+	err = w.doJSON(req, &answer)
+	seen := w.http1.last()
+	w.sent("%s as client %s", seen.request(), r.client)
+	if r.proof != "" {
+		w.sent("DPoP: %s", shorten(r.proof))
+	}
+	w.sent("grant_type=client_credentials, scope=%s,\nresource=%s", r.scope, r.resource)
+	w.got("%s", seen.answer())
+	if err != nil {
+		return tokenAnswer{}, err
+	}
+	if r.proof != "" {
+		w.got("token_type    %s", answer.Type)
+	}
+	w.got("access_token  %s", shorten(answer.AccessToken))
+	return answer, nil
 }
 
 // decodeToken decodes a JWT without verifying it, to print its claims.

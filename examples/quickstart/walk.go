@@ -42,6 +42,8 @@ func steps() []step {
 		{"a resource that needs more", (*walker).stepUpResource},
 		{"a prompt that needs more", (*walker).stepUpPrompt},
 		{"a tool that the token allows by now", (*walker).callTool},
+		{"an opaque token", (*walker).opaqueToken},
+		{"a token that is bound to a key", (*walker).boundToken},
 	}
 }
 

@@ -23,12 +23,12 @@ import (
 
 var benchmarkAlgorithms = []string{"RS256", "ES256", "EdDSA"}
 
-func benchmarkToken(b *testing.B, issuer *authtest.Issuer, lifetime time.Duration) string {
+func benchmarkToken(b *testing.B, issuer *authtest.Issuer) string {
 	b.Helper()
 	return issuer.Mint(authtest.Token{
 		Audience: []string{api},
 		Scope:    "inventory:read inventory:write",
-		Lifetime: lifetime,
+		Lifetime: time.Hour,
 	})
 }
 
@@ -39,7 +39,7 @@ func benchmarkVerify(b *testing.B, config verifier.Config, algorithm string) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	raw := benchmarkToken(b, issuer, time.Hour)
+	raw := benchmarkToken(b, issuer)
 	ctx := b.Context()
 	if _, err := v.VerifyToken(ctx, raw, nil); err != nil {
 		b.Fatal(err)
@@ -70,7 +70,7 @@ func BenchmarkBareSignature(b *testing.B) {
 	for _, algorithm := range benchmarkAlgorithms {
 		b.Run(algorithm, func(b *testing.B) {
 			issuer := authtest.NewIssuer(b, algorithm)
-			raw := benchmarkToken(b, issuer, time.Hour)
+			raw := benchmarkToken(b, issuer)
 			dot := strings.LastIndexByte(raw, '.')
 			signature, err := base64.RawURLEncoding.DecodeString(raw[dot+1:])
 			if err != nil {
@@ -113,7 +113,7 @@ func BenchmarkJOSE(b *testing.B) {
 	for _, algorithm := range benchmarkAlgorithms {
 		b.Run(algorithm, func(b *testing.B) {
 			issuer := authtest.NewIssuer(b, algorithm)
-			raw := benchmarkToken(b, issuer, time.Hour)
+			raw := benchmarkToken(b, issuer)
 			var set jose.JSONWebKeySet
 			if err := json.Unmarshal(issuer.KeySet(), &set); err != nil {
 				b.Fatal(err)
@@ -193,7 +193,7 @@ func BenchmarkVerifyEightIssuers(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			raw := benchmarkToken(b, issuer, time.Hour)
+			raw := benchmarkToken(b, issuer)
 			b.ReportAllocs()
 			for b.Loop() {
 				if _, err := v.VerifyToken(b.Context(), raw, nil); err != nil {

@@ -5,7 +5,7 @@
 //
 //   - A [DPoP] is one for "jkt". The client signs a proof for each request, and
 //     sends it in the field DPoP (RFC 9449).
-//   - A Certificate is one for "x5t#S256". The client authenticates with a
+//   - A [Certificate] is one for "x5t#S256". The client authenticates with a
 //     certificate in mutual TLS (RFC 8705).
 //
 // An Authorizer takes them by the name of the method:
@@ -14,6 +14,6 @@
 //	...
 //	config.Bindings = map[string]token.Binding{"jkt": dpop}
 //
-// A token that is not bound is not affected: whether a resource accepts one is the
-// decision of its authorization server, which binds the tokens.
+// It calls a binding only for a token that is bound, and refuses a token with a
+// method for which it has no binding.
 package proof

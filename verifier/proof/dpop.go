@@ -34,7 +34,7 @@ const (
 // [token.SchemeBinding].
 //
 // It is immutable apart from its store, and safe for concurrent use. It remembers
-// the keys of up to 1,024 clients whose proofs were good, in about five kilobytes
+// the keys of up to 1,024 clients whose proofs were good, in two to five kilobytes
 // each, so that they are not parsed for every request.
 type DPoP struct {
 	algorithms []string
@@ -212,7 +212,7 @@ func (d *DPoP) consume(ctx context.Context, jkt *boundKey, claims *proofClaims, 
 
 // refusal blames the proof.
 func (d *DPoP) refusal(cause error, now time.Time) error {
-	refusal := &token.ProofError{Code: codeInvalidProof, Cause: &refusalCause{cause}}
+	refusal := &token.ProofError{Code: codeInvalidProof, Cause: &causeError{cause}}
 	if d.nonces != nil {
 		refusal.Nonce = d.nonces.at(now)
 	}
@@ -222,12 +222,12 @@ func (d *DPoP) refusal(cause error, now time.Time) error {
 	return refusal
 }
 
-// A refusalCause is a cause whose text fits into a log, with that of the ProofError
+// A causeError is the cause of a refusal whose text fits into a log, with that of the ProofError
 // round it.
-type refusalCause struct{ cause error }
+type causeError struct{ cause error }
 
-func (c *refusalCause) Error() string {
+func (c *causeError) Error() string {
 	return jwt.Clip(jwt.Printable(c.cause.Error()), jwt.MaxText-len("proof: : ")-len(codeInvalidProof))
 }
 
-func (c *refusalCause) Unwrap() error { return c.cause }
+func (c *causeError) Unwrap() error { return c.cause }

@@ -36,8 +36,7 @@ func ExampleNewDPoP() {
 	p := authtest.Proof{Method: http.MethodPost, URL: url, AccessToken: "the access token"}
 	err = send(client.Prove(p))
 	fmt.Println(err)
-	var refusal *token.ProofError
-	if errors.As(err, &refusal) {
+	if refusal, ok := errors.AsType[*token.ProofError](err); ok {
 		p.Nonce = refusal.Nonce // as the field DPoP-Nonce of the response
 	}
 	proved := client.Prove(p)

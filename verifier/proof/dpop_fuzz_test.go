@@ -107,6 +107,9 @@ func FuzzNonce(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, got string) {
+		if len(got) > 500 {
+			return // The proof would be too long.
+		}
 		err := fix.dpop.CheckBinding(t.Context(), fix.info, request(fix.prove(withNonce(got))))
 		checkDPoPError(t, err)
 		if code := codeOf(err); got == nonce && code != "" || got != nonce && code != "use_dpop_nonce" {

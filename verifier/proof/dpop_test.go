@@ -7,11 +7,13 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -89,7 +91,7 @@ func TestDPoPAlgorithms(t *testing.T) {
 				return request(must(jwt.Signed(signer).Claims(claims).Serialize()))
 			}
 			for i := range 3 {
-				if err := checkBinding(t, f.dpop, info, prove(fmt.Sprint(i))); err != nil {
+				if err := checkBinding(t, f.dpop, info, prove(strconv.Itoa(i))); err != nil {
 					t.Error(err)
 				}
 			}
@@ -338,15 +340,29 @@ func TestKnownHeaders(t *testing.T) {
 		}
 	}
 	known(0, "another parameter")
+	jwk := f.key.JWK()
+	jwk["x"+strings.Repeat("x", 2000)] = 1
+	if err := f.check(t, f.prove(func(p *authtest.Proof) { p.Header = map[string]any{"jwk": jwk} })); err != nil {
+		t.Error(err)
+	}
+	known(0, "a long header")
 	for i := range 20 {
 		typ := []string{"dpop+jwt", "DPOP+JWT"}[i%2]
 		if err := f.check(t, f.prove(func(p *authtest.Proof) { p.Header = map[string]any{"typ": typ} })); err != nil {
 			t.Error(err)
 		}
 	}
+	if err := f.check(t, f.prove()); err != nil {
+		t.Error(err)
+	}
 	known(1, "two headers of a key")
 	// It is not another key's.
 	other := &token.Info{Confirmation: authtest.NewProofKey(t, "").Confirmation()}
+	wantCode(t, checkBinding(t, f.dpop, other, request(f.prove())), "invalid_dpop_proof", "not the key to which the token is bound")
+	// Nor that of a key with the same place.
+	hash := must(base64.RawURLEncoding.DecodeString(f.key.Thumbprint()))
+	hash[31] ^= 1
+	other = &token.Info{Confirmation: map[string]any{"jkt": encode(hash)}}
 	wantCode(t, checkBinding(t, f.dpop, other, request(f.prove())), "invalid_dpop_proof", "not the key to which the token is bound")
 	for range 5 {
 		key := authtest.NewProofKey(t, "")

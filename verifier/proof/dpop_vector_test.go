@@ -4,6 +4,8 @@ import (
 	"crypto/elliptic"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
+	"maps"
 	"math/big"
 	"slices"
 	"strings"
@@ -135,7 +137,7 @@ func (r *vectorRun) infoOf(t *testing.T, v dpopVector) *token.Info {
 	return info
 }
 
-// proofOf returns the values of the field.
+// proofsOf returns the values of the field.
 func (r *vectorRun) proofsOf(t *testing.T, v dpopVector, nonce string) []string {
 	t.Helper()
 	signer, bound := r.keyOf(v)
@@ -147,13 +149,11 @@ func (r *vectorRun) proofsOf(t *testing.T, v dpopVector, nonce string) []string 
 	if err != nil {
 		t.Fatal(err)
 	}
-	claims["iat"], _ = json.Marshal(float64(r.Now().Add(-age).UnixNano()/1e6) / 1e3)
+	claims["iat"] = json.RawMessage(fmt.Sprintf("%.3f", float64(r.Now().Add(-age).UnixMilli())/1e3))
 	if v.Nonces {
 		claims["nonce"] = quoted(nonce)
 	}
-	for name, value := range v.Set {
-		claims[name] = value
-	}
+	maps.Copy(claims, v.Set)
 	for _, name := range v.Omit {
 		delete(claims, name)
 	}

@@ -1,6 +1,7 @@
 package proof
 
 import (
+	"bytes"
 	"crypto"
 	"errors"
 	"fmt"
@@ -82,7 +83,10 @@ func (p *proofHeaders) read(segment string, jkt *boundKey) (*proofHeader, error)
 		parsed:  jws.Signatures[0],
 		small:   len(segment) <= maxKnownHeader && len(params) == len(usualParams),
 	}
-	return h, h.checkKey()
+	if err := h.checkKey(); err != nil {
+		return nil, err
+	}
+	return h, nil
 }
 
 // usualParams are the parameters of a header that has no others (RFC 9449 §4.2).
@@ -137,10 +141,7 @@ func checkPublic(key jwt.Object) error {
 func (h *proofHeader) checkKey() error {
 	key := h.parsed.Header.JSONWebKey
 	hash, err := key.Thumbprint(crypto.SHA256)
-	if err != nil {
-		return errors.New("jwk: " + jwt.Quote(err.Error()))
-	}
-	if string(hash) != string(h.jkt.hash[:]) {
+	if err != nil || !bytes.Equal(hash, h.jkt.hash[:]) {
 		return errors.New("jwk is not the key to which the token is bound")
 	}
 	return checkFit(h.parsed.Header.Algorithm, key.Key)

@@ -31,14 +31,14 @@ import (
 // Rewrite whose public form is equal to the other. A request to which none applies
 // is expected as it arrives.
 type Rewrite struct {
-	// PublicMethod and PublicURL are those of the request as the client sends it.
-	PublicMethod, PublicURL string
-	// Method and URL are those of the request as it arrives, see [token.Request].
-	Method, URL string
-
-	// The methods are both empty if all methods pass unchanged. The URLs are https,
-	// or http on loopback, and have no query. If both end with a slash, they stand
-	// for all URLs that begin with them, and what follows passes unchanged.
+	// PublicMethod is the method that the client sends, and Method the one that
+	// arrives. Both are empty if every method passes unchanged.
+	PublicMethod, Method string
+	// PublicURL is the URL that the client sends, and URL the one that arrives, see
+	// [token.Request]. They are https, or http on loopback, without a query. If both
+	// end with a slash, they stand for all URLs that begin with them, and what
+	// follows passes unchanged.
+	PublicURL, URL string
 }
 
 // validate reports all faults of the rewrite at a place.

@@ -50,45 +50,41 @@ const upperHex = "0123456789ABCDEF"
 // may not stand in a path, because browsers leave some of them as they are. It
 // reports false for an incomplete escape, and for other characters.
 func normalizeEscapes(path string) (normalized string, ok bool) {
-	if !strings.ContainsFunc(path, isSpecialInPath) {
-		return path, true
-	}
 	var b strings.Builder
 	b.Grow(len(path))
 	for i := 0; i < len(path); i++ {
-		c := [1]byte{path[i]}
-		if c[0] == '%' {
-			if i+2 >= len(path) {
+		c, isEscape := path[i], path[i] == '%'
+		if isEscape {
+			if c, ok = unescape(path[i:]); !ok {
 				return "", false
 			}
-			if _, err := hex.Decode(c[:], []byte(path[i+1:i+3])); err != nil {
-				return "", false
-			}
-			i += 2
-			if isUnreserved(c[0]) {
-				b.WriteByte(c[0])
-				continue
-			}
-		} else if c[0] <= ' ' || c[0] >= 0x7f {
-			return "", false
-		} else if !isSpecialInPath(rune(c[0])) {
-			b.WriteByte(c[0])
-			continue
+			i += len("XX")
 		}
-		b.Write([]byte{'%', upperHex[c[0]>>4], upperHex[c[0]&0xf]})
+		switch {
+		case !isEscape && (c <= ' ' || c >= 0x7f):
+			return "", false
+		case isUnreserved(c), !isEscape && strings.IndexByte("/!$&'()*+,;=:@", c) >= 0: // pchar and "/"
+			b.WriteByte(c)
+		default:
+			b.Write([]byte{'%', upperHex[c>>4], upperHex[c&0xf]})
+		}
 	}
 	return b.String(), true
+}
+
+// unescape decodes the escape that s begins with.
+func unescape(s string) (c byte, ok bool) {
+	if len(s) < len("%XX") {
+		return 0, false
+	}
+	var decoded [1]byte
+	_, err := hex.Decode(decoded[:], []byte(s[1:3]))
+	return decoded[0], err == nil
 }
 
 // isUnreserved reports whether an escape of c is never needed (RFC 3986 §2.3).
 func isUnreserved(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("-._~", c) >= 0
-}
-
-// isSpecialInPath reports whether r is neither a slash nor a pchar that stands for
-// itself (RFC 3986 §3.3).
-func isSpecialInPath(r rune) bool {
-	return r >= 0x7f || !isUnreserved(byte(r)) && !strings.ContainsRune("/!$&'()*+,;=:@", r)
 }
 
 // removeDotSegments resolves the dot segments of an absolute path (RFC 3986

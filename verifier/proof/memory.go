@@ -24,6 +24,7 @@ const (
 var (
 	errStoreFull = errors.New("the memory is full")
 	errKeyFull   = errors.New("there are too many proofs of this key")
+	errLate      = errors.New("the record may have been removed already")
 )
 
 // MemoryStoreConfig configures a [MemoryStore]. The zero value is usable.
@@ -75,10 +76,11 @@ func (c MemoryStoreConfig) withDefaults() MemoryStoreConfig {
 // fill the store, a client needs access tokens bound to many different keys.
 // Authorization servers that give tokens to anyone should bound their number.
 //
-// Memory grows with the number of records, and is released when all of them have
-// expired. A process that is restarted has none: until they expire, the proofs that
-// were used before are accepted once more. Where that matters, use a Store outside
-// of the process, or nonces with keys of its own for each start.
+// Memory grows with the number of records, and is released by the first call after
+// all of them have expired. A process that is restarted has no records: the proofs
+// that were used before are accepted once more, until they are too old. Where that
+// matters, use a Store outside of the process, or nonces with new keys for each
+// start.
 type MemoryStore struct {
 	capacity    int
 	keyCapacity int
@@ -111,16 +113,19 @@ func newMemoryStore(config MemoryStoreConfig, now func() time.Time) *MemoryStore
 	return s
 }
 
-// Consume implements [Store]. It does not wait, and ignores ctx. It takes about a
-// microsecond.
+// Consume implements [Store]. It does not wait for anything but its lock, and
+// ignores ctx.
 func (s *MemoryStore) Consume(_ context.Context, key, id string, until time.Time) error {
 	r := newRecord(key, id, until)
-	now := s.now().UnixNano()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	now := s.now().UnixNano()
 	s.expire(now, expiredPerCall)
 	if _, used := s.used[r.id]; used {
 		return ErrUsed
+	}
+	if r.until < now {
+		return errLate
 	}
 	if s.fault(&r) != nil {
 		// Records that have expired must not refuse a proof.

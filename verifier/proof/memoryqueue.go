@@ -20,10 +20,6 @@ func (q *expiryQueue) pop() record {
 	h := *q
 	first, last := h[0], h[len(h)-1]
 	h = h[:len(h)-1]
-	*q = h
-	if len(h) == 0 {
-		return first
-	}
 	i := 0
 	for {
 		child := 2*i + 1
@@ -36,6 +32,9 @@ func (q *expiryQueue) pop() record {
 		h[i] = h[child]
 		i = child
 	}
-	h[i] = last
+	if i < len(h) {
+		h[i] = last
+	}
+	*q = h
 	return first
 }

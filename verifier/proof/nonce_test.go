@@ -1,6 +1,7 @@
 package proof_test
 
 import (
+	"encoding/base64"
 	"regexp"
 	"testing"
 	"time"
@@ -81,6 +82,22 @@ func TestNonceLifetime(t *testing.T) {
 			}
 		}
 		f.Advance(-row.advance)
+	}
+}
+
+// TestNonceForged: a nonce cannot be made from another one, and replicas of another
+// version make the same (R9449-9).
+func TestNonceForged(t *testing.T) {
+	t.Parallel()
+	f := newDPoPFixture(t, proof.DPoPConfig{NonceKeys: [][]byte{nonceKey(1)}})
+	nonce := refusalOf(t, f.check(t, f.prove())).Nonce
+	if want := "AAAAAABaKL2sLVMGkGgav6Xy3gNnSiZT"; nonce != want {
+		t.Errorf("got %q, want %q", nonce, want)
+	}
+	for i := range must(base64.RawURLEncoding.DecodeString(nonce)) {
+		forged := must(base64.RawURLEncoding.DecodeString(nonce))
+		forged[i] ^= 1
+		wantCode(t, f.check(t, f.prove(withNonce(encode(forged)))), "use_dpop_nonce", "not made with any of the keys")
 	}
 }
 

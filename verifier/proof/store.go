@@ -31,8 +31,9 @@ type Store interface {
 	//
 	// The key is the thumbprint of the key of the client, and the id is a hash of the
 	// jti; both consist of 43 characters of base64url. The record may be removed
-	// after until, which is a few minutes away at most, and must not be removed
-	// before: a Store that is full must return an error, never make space.
+	// after until, which is at most half an hour away, and must not be removed
+	// before: a Store that is full must return an error, never make space. It must
+	// also return one if until is past, because a record may have been removed.
 	//
 	// Any other error, such as that of ctx, means that the Store cannot tell. The
 	// request is then denied as unavailable (503), and the client may repeat it with

@@ -111,10 +111,32 @@ func (c *Caller) MayEnd() bool {
 	return !c.IsAnonymous() && (!c.info.Expiry.IsZero() || c.at.state.revocation != nil)
 }
 
+// EndsWith reports whether c ends no later than another caller: whoever ends a stream
+// with c need not look at the other one. A caller that never ends ends with one that
+// never ends alone.
+func (c *Caller) EndsWith(other *Caller) bool {
+	switch {
+	case !other.MayEnd():
+		return true
+	case !c.MayEnd():
+		return false
+	case other.at.state.revocation != nil && (c.at.state != other.at.state || c.info != other.info):
+		return false // Only its own verifier knows that it was revoked.
+	case other.info.Expiry.IsZero():
+		return true
+	default:
+		return !c.info.Expiry.IsZero() && !c.info.Expiry.After(other.info.Expiry)
+	}
+}
+
 // IsRevoked reports whether the caller's token was revoked since the call was
 // authorized, as far as the verifier can tell. It does not wait.
 func (c *Caller) IsRevoked() bool {
-	return !c.IsAnonymous() && c.at.state.isRevoked(c.info)
+	if c.IsAnonymous() {
+		return false
+	}
+	present := c.at.state.owner.state.Load()
+	return c.at.state.isRevoked(c.info) || present != c.at.state && present.isRevoked(c.info)
 }
 
 // Expire returns the denial of a call whose token has expired or was revoked since it

@@ -86,7 +86,7 @@ type Resource struct {
 	// compared byte for byte. Empty means AuthorizationServers; set it where a
 	// server is advertised under another name than its tokens carry. One with a
 	// placeholder, such as https://login.example.com/{tenant}/v2.0, stands for every
-	// tenant that the verifier accepts.
+	// issuer of that form that the verifier accepts.
 	Issuers []string
 	// Aliases are further base URLs, scheme and host without a path, under
 	// which clients dial in. A request that comes in under one gets challenges

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/drawbridge-rpc/drawbridge/fault"
 	"github.com/drawbridge-rpc/drawbridge/internal/resource"
@@ -62,7 +63,7 @@ func (cfg *Config) checkMetadata(faults *fault.List) {
 			switch {
 			case name == "":
 				faults.Add(place, "", "has no name", "")
-			case slices.Contains(reserved, name):
+			case slices.ContainsFunc(reserved, func(r string) bool { return strings.EqualFold(r, name) }):
 				faults.Add(place, "", "follows from the rest of the configuration", "remove it")
 			case err != nil:
 				faults.Add(place, "", "cannot be encoded: "+err.Error(), "")

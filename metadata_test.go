@@ -171,7 +171,7 @@ func TestFurtherMetadata(t *testing.T) {
 		t.Errorf("got %s", encoded)
 	}
 	for name, value := range map[string]any{
-		"": "x", "resource": "https://evil.example", "dpop_bound_access_tokens_required": false, "signed_metadata": "x",
+		"": "x", "resource": "https://evil.example", "Resource": "https://evil.example", "dpop_bound_access_tokens_required": false, "signed_metadata": "x",
 		"R9728-2.b null": nil, "R9728-2.b empty": []string{}, "R9728-2.b no text": "", "a function": func() {},
 	} {
 		cfg := config()

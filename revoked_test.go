@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"testing"
+	"time"
 
 	"connectrpc.com/connect"
 
@@ -95,5 +96,72 @@ func TestRevokedCaller(t *testing.T) {
 	var nobody *drawbridge.Caller
 	if nobody.MayEnd() || nobody.IsRevoked() {
 		t.Error("a call without a token ends")
+	}
+}
+
+// TestEndsWith: a stream that ends with one caller may go unwatched for another only if
+// that one does not end before.
+func TestEndsWith(t *testing.T) {
+	t.Parallel()
+	soon, late := time.Now().Add(time.Minute), time.Now().Add(time.Hour)
+	callerOf := func(expiry time.Time, revocable bool) *drawbridge.Caller {
+		verifier := people()
+		verifier.tokens["t-writer"].Expiry = expiry
+		a := newAuthorizer(t, func(cfg *drawbridge.Config) {
+			if cfg.Verifier = verifier; revocable {
+				cfg.Verifier = never{verifier}
+			}
+		})
+		ctx, err := authorize(t.Context(), a, sent{Procedure: guarded, Authorization: bearer("t-writer")})
+		wantOutcome(t, err, letIn)
+		return a.Adapter().Caller(ctx)
+	}
+	for _, tt := range []struct {
+		name         string
+		outer, inner *drawbridge.Caller
+		want         bool
+	}{
+		{"sooner", callerOf(soon, false), callerOf(late, false), true},
+		{"at the same time", callerOf(soon, false), callerOf(soon, false), true},
+		{"later", callerOf(late, false), callerOf(soon, false), false},
+		{"an inner one that never ends", callerOf(late, false), callerOf(time.Time{}, false), true},
+		{"an outer one that never ends", callerOf(time.Time{}, false), callerOf(soon, false), false},
+		{"an outer one that only a revocation ends", callerOf(time.Time{}, true), callerOf(soon, false), false},
+		{"an inner one that another verifier may revoke", callerOf(soon, true), callerOf(soon, true), false},
+		{"nobody inside", callerOf(soon, true), nil, true},
+		{"nobody outside", nil, callerOf(soon, false), false},
+	} {
+		if got := tt.outer.EndsWith(tt.inner); got != tt.want {
+			t.Errorf("%s: got %t", tt.name, got)
+		}
+	}
+	if itself := callerOf(soon, true); !itself.EndsWith(itself) {
+		t.Error("a caller does not end with itself")
+	}
+}
+
+// never is a verifier that never says of a token that it was revoked.
+type never struct{ *known }
+
+func (never) Revoked(*token.Info) bool { return false }
+
+// TestRevokedAfterReconfigure: a call that goes on hears of a revocation also by the
+// verifier that has replaced its own.
+func TestRevokedAfterReconfigure(t *testing.T) {
+	t.Parallel()
+	a := newAuthorizer(t, func(cfg *drawbridge.Config) { cfg.Verifier = never{people()} })
+	ctx, err := authorize(t.Context(), a, sent{Procedure: guarded, Authorization: bearer("t-writer")})
+	wantOutcome(t, err, letIn)
+	caller := a.Adapter().Caller(ctx)
+	if caller.IsRevoked() {
+		t.Error("revoked from the beginning")
+	}
+	cfg := config()
+	cfg.Verifier = revoking{people(), false}
+	if err := a.Reconfigure(cfg); err != nil {
+		t.Fatal(err)
+	}
+	if !caller.IsRevoked() {
+		t.Error("the new verifier is not heard")
 	}
 }

@@ -30,10 +30,12 @@ var errCutOff = errors.New("its user, session or client was cut off after it was
 // until an instant. Whoever learns of a revocation sets one: the handler of a message
 // queue, or of a logout token.
 type Cutoff struct {
-	// Issuer is the issuer of the tokens. Required.
+	// Issuer is the issuer of the tokens: that of one tenant, where an issuer stands for
+	// several. Required.
 	Issuer string
 	// Subject, SessionID and ClientID say whose tokens are revoked, by the facts of
-	// that name in [token.Info]. Exactly one is required.
+	// that name in [token.Info]. Exactly one is required. Tokens with which they act for
+	// others are those of the others.
 	Subject, SessionID, ClientID string
 	// Until is the instant: a token is revoked if its iat is not after it, or absent.
 	// Tokens have whole seconds, so one that was issued within the second of Until may
@@ -47,6 +49,9 @@ type Cutoff struct {
 // the other way round. It is kept for [Config].CutoffLifetime. An error means that
 // nothing is revoked: it is [ErrCutoffsFull], or says what is wrong with c. It is safe
 // for concurrent use.
+//
+// A cut-off belongs to v. Where v is replaced by another Verifier, or stands beside
+// others, each of them needs it. Messages on which an MCP client waits are not ended.
 func (v *Verifier) CutOff(c Cutoff) error {
 	now := v.front.now()
 	if c.Until.IsZero() {
@@ -56,7 +61,7 @@ func (v *Verifier) CutOff(c Cutoff) error {
 	switch {
 	case err != nil:
 		return err
-	case !v.AcceptsIssuer(c.Issuer):
+	case !v.front.router.mayHaveIssued(c.Issuer):
 		return fmt.Errorf("verifier: Cutoff.Issuer %.256q is not one of the verifier", c.Issuer)
 	case c.Until.Sub(now) > maxCutoffLead:
 		return fmt.Errorf("verifier: Cutoff.Until is %s from now, and tokens that are issued until then would be refused", c.Until.Sub(now).Round(time.Second))

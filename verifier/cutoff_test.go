@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -141,4 +142,29 @@ func TestCutOffAtTheSameTime(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestCutOffOfTenant: a cut-off is for the issuer of one tenant, also of one that is not
+// accepted any more, and a pattern, which no token names, would revoke nothing.
+func TestCutOffOfTenant(t *testing.T) {
+	issuer := tenantIssuer(t, "a")
+	var isAccepted atomic.Bool
+	isAccepted.Store(true)
+	pattern, tenant := issuer.URL+"/{tenant}/v2.0", issuer.URL+"/a/v2.0"
+	v := newVerifier(t, verifier.Config{JWT: []verifier.JWTConfig{{Issuer: pattern, AcceptTenant: func(string) bool { return isAccepted.Load() }}}})
+	mint := func() string {
+		return issuer.Mint(authtest.Token{Audience: []string{api}, Claims: map[string]any{"iss": tenant}})
+	}
+	known := mint()
+	wants(t, v, known, nil, nil)
+	if err := v.CutOff(verifier.Cutoff{Issuer: pattern, Subject: "user-1"}); err == nil {
+		t.Error("a cut-off of a pattern says that it revokes")
+	}
+	isAccepted.Store(false)
+	wants(t, v, mint(), nil, token.ErrInvalid) // a new one
+	wants(t, v, known, nil, nil)               // as the doc says
+	if err := v.CutOff(verifier.Cutoff{Issuer: tenant, Subject: "user-1"}); err != nil {
+		t.Fatal(err)
+	}
+	wants(t, v, known, nil, token.ErrInvalid)
 }

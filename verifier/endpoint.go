@@ -8,8 +8,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
-	"net/url"
 	"sync"
 	"time"
 
@@ -33,8 +33,9 @@ type endpoint struct {
 	mu       sync.Mutex // held during discovery
 	metadata metadata
 	server   rs.ResourceServer // nil until the address is known
-	failed   time.Time         // when discovery failed
-	reason   error
+	hasMoved bool              // whether that may be another by now
+	tried    time.Time         // when the last discovery ended
+	reason   error             // why it failed, if there is no server
 }
 
 func newEndpoint(config IntrospectionConfig, logger *slog.Logger, now func() time.Time) *endpoint {
@@ -58,7 +59,7 @@ func (e *endpoint) ask(ctx context.Context, raw string) (answer jwt.Object, err 
 	body, err := rs.Introspect[document](ctx, server, raw)
 	if err != nil {
 		if isMoved(err) {
-			e.forget(server)
+			e.suspect(server)
 		}
 		return nil, introspectionError(err)
 	}
@@ -76,10 +77,13 @@ func introspectionError(err error) error {
 	if status, ok := errors.AsType[*statusError](err); ok {
 		return fmt.Errorf("introspection: %w", status)
 	}
-	if failed, ok := errors.AsType[*url.Error](err); ok {
+	if failed, ok := errors.AsType[*net.OpError](err); ok {
 		return fmt.Errorf("introspection: %s", jwt.Printable(failed.Error()))
 	}
-	return errors.New("introspection: the answer is not JSON, too long, or not complete")
+	if failed, ok := errors.AsType[net.Error](err); ok && failed.Timeout() {
+		return errors.New("introspection: no answer in time")
+	}
+	return errors.New("introspection: the answer is malformed, too long, or not complete")
 }
 
 // A document is JSON that is not decoded.
@@ -97,40 +101,50 @@ var _ json.Unmarshaler = (*document)(nil)
 func (e *endpoint) locate(ctx context.Context) (rs.ResourceServer, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.server != nil {
+	since := e.now().Sub(e.tried)
+	switch {
+	case e.server != nil && (!e.hasMoved || since < retryInterval):
 		return e.server, nil
-	}
-	if e.reason != nil && e.now().Sub(e.failed) < coolDown {
+	case e.reason != nil && since < coolDown:
 		return nil, e.reason
 	}
 	server, err := e.discover(ctx)
-	if err != nil {
-		e.reason, e.failed = fmt.Errorf("metadata: %s", jwt.Printable(err.Error())), e.now()
+	e.tried = e.now()
+	switch {
+	case err == nil:
+		e.server, e.hasMoved, e.reason = server, false, nil
+	case e.server == nil:
+		e.reason = fmt.Errorf("metadata: %s", jwt.Printable(err.Error()))
 		return nil, e.reason
 	}
-	e.server = server
-	return server, nil
+	return e.server, nil
 }
 
-// forget makes the next request discover the address again, because the server may
-// have moved.
-func (e *endpoint) forget(server rs.ResourceServer) {
+// suspect makes a later request discover the address again, because the server may
+// have moved. Until that has succeeded, the old address stays in use.
+func (e *endpoint) suspect(server rs.ResourceServer) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.server == server {
-		e.server = nil
+	if e.server == server && e.config.Endpoint == "" {
+		e.hasMoved = true
 	}
 }
 
 // isMoved reports whether an error may mean that there is no endpoint at the address
-// any more: nobody answers there, or something else does.
+// any more: nobody answers there, or something else does. A server may refuse a token
+// that a caller chose with many other statuses.
 func isMoved(err error) bool {
 	status, ok := errors.AsType[*statusError](err)
 	if !ok {
-		_, ok := errors.AsType[*url.Error](err)
+		_, ok := errors.AsType[*net.OpError](err)
 		return ok
 	}
-	return isAbsence(err) && status.code != http.StatusUnauthorized && status.code != http.StatusForbidden
+	switch status.code {
+	case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusGone:
+		return true
+	default:
+		return status.code >= 300 && status.code < 400
+	}
 }
 
 // warm discovers the address.
@@ -151,7 +165,7 @@ func (e *endpoint) ready() error {
 	switch {
 	case e.server != nil || e.config.Endpoint != "":
 		return nil
-	case e.reason != nil && e.now().Sub(e.failed) < coolDown:
+	case e.reason != nil && e.now().Sub(e.tried) < coolDown:
 		return unavailable(e.reason)
 	}
 	go func() {
@@ -204,7 +218,7 @@ func (t boundedTransport) RoundTrip(request *http.Request) (*http.Response, erro
 	}
 	if response.StatusCode != http.StatusOK {
 		_ = response.Body.Close()
-		return nil, &statusError{response.StatusCode, response.Status}
+		return nil, &statusError{response.StatusCode}
 	}
 	response.Body = struct {
 		io.Reader

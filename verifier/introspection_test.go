@@ -261,6 +261,28 @@ func TestNoAnswer(t *testing.T) {
 	wants(t, o.verifier, known, o.resource, token.ErrUnavailable)
 }
 
+// TestDiscoveryIsRare: a server that refuses tokens is not asked for its metadata each
+// time, and one whose metadata is gone is still asked about tokens.
+func TestDiscoveryIsRare(t *testing.T) {
+	o := newOpaque(t, nil)
+	wants(t, o.verifier, o.mint(nil), o.resource, nil)
+	for name, status := range map[string]int{"a token that the server dislikes": 400, "not there": 404} {
+		o.Advance(time.Minute)
+		before := o.issuer.DiscoveryRequests()
+		o.issuer.HandleIntrospection(authtest.Answer(status, "text/plain", "no"))
+		for i := range 20 {
+			wants(t, o.verifier, fmt.Sprint(name, i), o.resource, token.ErrUnavailable)
+		}
+		if got := o.issuer.DiscoveryRequests() - before; got > 1 {
+			t.Errorf("%s: %d discoveries", name, got)
+		}
+		o.issuer.HandleIntrospection(nil)
+	}
+	o.issuer.HandleDiscovery(authtest.Answer(500, "text/plain", "no"))
+	o.Advance(time.Minute)
+	wants(t, o.verifier, o.mint(nil), o.resource, nil)
+}
+
 // TestOneRequest: concurrent callers with one token share a request, and one that
 // gives up does not fail the others.
 func TestOneRequest(t *testing.T) {
@@ -431,6 +453,10 @@ func TestIntrospectionFaults(t *testing.T) {
 		}
 	}
 	bad := good
+	bad.Endpoint = "https://client:hunter2@login.example.com/introspect"
+	if _, err := verifier.New(verifier.Config{Introspection: []verifier.IntrospectionConfig{bad}}); err == nil || strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("a secret in the address: got %v", err)
+	}
 	bad.ClientSecret, bad.PrivateKey, bad.Endpoint, bad.InternalURL = "", []byte("no PEM"), login+"/introspect", login
 	_, err := verifier.New(verifier.Config{Introspection: []verifier.IntrospectionConfig{good, bad}})
 	n := 0

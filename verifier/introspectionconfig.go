@@ -101,7 +101,11 @@ func (c IntrospectionConfig) check(faults *fault.List, place string) {
 	}
 	if c.Endpoint != "" {
 		if u, err := url.Parse(c.Endpoint); err != nil || u.Host == "" || u.User != nil || u.Fragment != "" || !uri.IsProtected(u) {
-			faults.Add(place+"Endpoint", c.Endpoint, "is not an https URL; tokens are sent to it (http is allowed on loopback)", "")
+			shown := c.Endpoint
+			if u != nil {
+				shown = u.Redacted()
+			}
+			faults.Add(place+"Endpoint", shown, "is not an https URL; tokens are sent to it (http is allowed on loopback)", "")
 		}
 		if c.InternalURL != "" {
 			faults.Add(place+"InternalURL", c.InternalURL, "is set beside Endpoint, which needs no metadata", "remove one of them")

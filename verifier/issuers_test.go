@@ -183,6 +183,51 @@ func TestTenants(t *testing.T) {
 	})
 }
 
+// TestForgedTenants: forged tokens of tenants that do not exist cannot lock out others
+// for good.
+func TestForgedTenants(t *testing.T) {
+	issuer, clock := tenantIssuer(t, "a"), newClock()
+	pattern := issuer.URL + "/{tid}/v2.0"
+	v, err := verifier.NewAt(verifier.Config{
+		JWT:    []verifier.JWTConfig{{Issuer: pattern, AcceptTenant: func(string) bool { return true }, MaxTenants: 3}},
+		Logger: slog.New(slog.DiscardHandler),
+	}, clock.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mint := func(tenant string) string {
+		return issuer.Mint(authtest.Token{Audience: []string{api}, IssuedAt: clock.Now(), Lifetime: time.Hour, Claims: map[string]any{"iss": issuer.URL + "/" + tenant + "/v2.0"}})
+	}
+	for _, tenant := range []string{"x", "y", "z"} {
+		wants(t, v, authtest.Tamper(mint(tenant)), nil, token.ErrUnavailable)
+	}
+	clock.Advance(coolDown)
+	wants(t, v, mint("a"), nil, nil)
+	wants(t, v, mint("y2"), nil, token.ErrUnavailable) // one place each second
+	// The place of a tenant with keys is its own.
+	for range 5 {
+		clock.Advance(coolDown)
+		wants(t, v, mint("other"), nil, token.ErrUnavailable)
+	}
+	wants(t, v, mint("a"), nil, nil)
+}
+
+// TestOverlappingPatterns: a tenant that one pattern does not accept may be one of
+// another.
+func TestOverlappingPatterns(t *testing.T) {
+	issuer := tenantIssuer(t, "a", "b")
+	v := newVerifier(t, verifier.Config{JWT: []verifier.JWTConfig{
+		{Issuer: issuer.URL + "/{tenant}/v2.0", Tenants: []string{"a"}}, {Issuer: issuer.URL + "/{t}/v2.0", Tenants: []string{"b"}},
+	}})
+	for tenant, class := range map[string]error{"a": nil, "b": nil, "c": token.ErrInvalid} {
+		name := issuer.URL + "/" + tenant + "/v2.0"
+		wants(t, v, issuer.Mint(authtest.Token{Audience: []string{api}, Claims: map[string]any{"iss": name}}), nil, class)
+		if v.AcceptsIssuer(name) != (class == nil) {
+			t.Errorf("%s: accepts: %t", tenant, class != nil)
+		}
+	}
+}
+
 // TestInternalURL: metadata and keys come from inside, and name the public issuer.
 func TestInternalURL(t *testing.T) {
 	const public = "https://login.example.com/realms/acme"

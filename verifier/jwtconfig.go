@@ -64,12 +64,15 @@ type JWTConfig struct {
 
 	// AcceptTenant reports whether tokens of a tenant are accepted, in place of
 	// Tenants. It is called concurrently, for each token that is not in the cache,
-	// before its signature has been checked: the tenant is what the token claims. A
-	// tenant that was accepted stays known to the verifier.
+	// before its signature has been checked: the tenant is what the token claims. So it
+	// has to look the tenant up among those that exist, byte for byte; a check of its form
+	// lets forged tokens fill MaxTenants. Tokens that are in the cache outlive a change of
+	// its mind: see [Verifier.CutOff].
 	AcceptTenant func(tenant string) bool
 
 	// MaxTenants bounds the number of tenants that AcceptTenant can make known. The
-	// tokens of further ones are unavailable. Zero means 100.
+	// tokens of further ones are unavailable, until one whose keys were never found makes
+	// space. Zero means 100.
 	MaxTenants int
 
 	// InternalURL is where the issuer is reached from inside, if its public address

@@ -185,6 +185,14 @@ func (s *keySet) newerThan(ctx context.Context, seen *keys) (*keys, error) {
 	return s.current.Load(), nil
 }
 
+// isIdle reports whether no attempt is running, and none has started within the
+// cool-down.
+func (s *keySet) isIdle() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.running == nil && s.isCool()
+}
+
 // isCool reports whether an attempt may start. The caller holds s.mu.
 func (s *keySet) isCool() bool { return s.now().Sub(s.begun) >= coolDown }
 

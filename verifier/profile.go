@@ -14,7 +14,8 @@ import "strings"
 // scope alone.
 //
 // A token of a service account has a preferred_username that begins with
-// "service-account-"; the client scope "profile" puts it there.
+// "service-account-"; the client scope "profile" puts it there. Where users choose their
+// names, keep them from choosing such a one, or they pass for clients.
 func Keycloak(realm string) JWTConfig {
 	return JWTConfig{
 		Issuer:        realm,

@@ -1,6 +1,7 @@
 package verifier
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"github.com/go-jose/go-jose/v4/json"
 
 	"github.com/drawbridge-rpc/drawbridge/internal/jwt"
+	"github.com/drawbridge-rpc/drawbridge/internal/uri"
 	"github.com/drawbridge-rpc/drawbridge/token"
 )
 
@@ -83,14 +85,20 @@ func (r *router) find(written []byte) (source, error) {
 	if known, ok := r.exact[name]; ok {
 		return known, nil
 	}
+	refusal := error(nil)
 	for _, t := range r.tenants {
-		if tenant, ok := t.pattern.Tenant(name); ok {
-			known, err := t.issuer(tenant)
-			if err != nil {
-				return nil, err
-			}
+		tenant, ok := t.pattern.Tenant(name)
+		if !ok {
+			continue
+		}
+		known, err := t.issuer(tenant)
+		if err == nil {
 			return known, nil
 		}
+		refusal = cmp.Or(refusal, err) // Another pattern may stand for the same issuers.
+	}
+	if refusal != nil {
+		return nil, refusal
 	}
 	return nil, r.unknown(name)
 }
@@ -131,6 +139,18 @@ func (r *router) accepts(issuer string) bool {
 		}
 	}
 	return slices.ContainsFunc(r.introspectors, func(i *introspector) bool { return i.issuer == issuer })
+}
+
+// mayHaveIssued reports whether tokens of an issuer may have been accepted at some time:
+// those of a tenant may have been before AcceptTenant changed its mind.
+func (r *router) mayHaveIssued(issuer string) bool {
+	if uri.IsPattern(issuer) {
+		return false // No token has it.
+	}
+	return r.accepts(issuer) || slices.ContainsFunc(r.tenants, func(t *tenants) bool {
+		_, ok := t.pattern.Tenant(issuer)
+		return ok
+	})
 }
 
 // check returns the reason why tokens for a resource cannot be verified.

@@ -91,14 +91,16 @@ func (s *site) get(ctx context.Context, address, accept string) ([]byte, error) 
 // A statusError is an answer without the document.
 type statusError struct {
 	code int
-	text string // with the code
 }
 
-func (e *statusError) Error() string { return "the answer is " + jwt.Quote(e.text) }
+// Error leaves out the reason phrase, which is the server's.
+func (e *statusError) Error() string {
+	return fmt.Sprintf("the answer is %d %s", e.code, http.StatusText(e.code))
+}
 
 func read(response *http.Response) ([]byte, error) {
 	if response.StatusCode != http.StatusOK {
-		return nil, &statusError{response.StatusCode, response.Status}
+		return nil, &statusError{response.StatusCode}
 	}
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxDocument+1))
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 )
 
 // tenants are the issuers that one pattern stands for. Each is made when its first
-// token arrives. They are never dropped, because what makes them is bounded.
+// token arrives. Those with keys are never dropped, because their number is bounded.
 type tenants struct {
 	config  JWTConfig
 	pattern uri.Pattern
@@ -22,7 +22,8 @@ type tenants struct {
 
 	mu     sync.RWMutex
 	known  map[string]*issuer
-	isFull bool // whether that was logged
+	isFull bool      // whether that was logged
+	spaced time.Time // when a place was taken from a tenant
 }
 
 func newTenants(config JWTConfig, logger *slog.Logger, now func() time.Time) *tenants {
@@ -53,21 +54,21 @@ func (t *tenants) accepts(issuer string) bool {
 
 // issuer returns the issuer of a tenant.
 func (t *tenants) issuer(tenant string) (*issuer, error) {
+	if !t.allows(tenant) {
+		return nil, invalidPart("claims", fmt.Errorf("iss names the tenant %s, which is not accepted", jwt.Quote(tenant)))
+	}
 	t.mu.RLock()
 	found := t.known[tenant]
 	t.mu.RUnlock()
 	if found != nil {
 		return found, nil
 	}
-	if !t.allows(tenant) {
-		return nil, invalidPart("claims", fmt.Errorf("iss names the tenant %s, which is not accepted", jwt.Quote(tenant)))
-	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if found := t.known[tenant]; found != nil {
 		return found, nil
 	}
-	if len(t.known) >= t.config.MaxTenants {
+	if len(t.known) >= t.config.MaxTenants && !t.makeSpace() {
 		if !t.isFull {
 			t.isFull = true
 			logOf(t.logger).Warn("no further tenant of the issuer is accepted: see MaxTenants",
@@ -81,6 +82,23 @@ func (t *tenants) issuer(tenant string) (*issuer, error) {
 	found.counts = t.counts
 	t.known[tenant] = found
 	return found, nil
+}
+
+// makeSpace drops a tenant whose keys were never found, at most one each second. A
+// forged token makes a tenant known as well as a good one does, so that places would
+// otherwise be lost for good. The caller holds t.mu.
+func (t *tenants) makeSpace() bool {
+	if now := t.now(); now.Sub(t.spaced) < coolDown {
+		return false
+	}
+	for tenant, i := range t.known {
+		if i.keys.current.Load() == nil && i.keys.isIdle() {
+			delete(t.known, tenant)
+			t.spaced = t.now()
+			return true
+		}
+	}
+	return false
 }
 
 // sets returns the key sets of the tenants that are known.

@@ -15,10 +15,10 @@ import (
 
 // serveUntilExpiry serves a stream until the token of its caller has expired.
 func serveUntilExpiry(ctx context.Context, conn connect.StreamingHandlerConn, caller *drawbridge.Caller, next connect.StreamingHandlerFunc) error {
-	if _, wrapped := conn.(*expiringConn); wrapped || !caller.MayEnd() {
+	if outer, ok := conn.(*expiringConn); !caller.MayEnd() || ok && outer.caller.EndsWith(caller) {
 		return next(ctx, conn)
 	}
-	expiring := &expiringConn{StreamingHandlerConn: conn, expiry: expiryOf(ctx, caller)}
+	expiring := &expiringConn{StreamingHandlerConn: conn, caller: caller, expiry: expiryOf(ctx, caller)}
 	if expiring.expiry == nil {
 		expiring.expiry = new(interceptor.Expiry)
 		expiring.expiry.Start(ctx, caller, conn.Spec().Procedure)
@@ -36,6 +36,7 @@ func serveUntilExpiry(ctx context.Context, conn connect.StreamingHandlerConn, ca
 type expiringConn struct {
 	connect.StreamingHandlerConn
 
+	caller  *drawbridge.Caller
 	expiry  *interceptor.Expiry
 	refusal atomic.Pointer[connect.Error]
 }

@@ -64,7 +64,7 @@ func expires(ctx context.Context, caller *drawbridge.Caller) bool {
 // expiryOf returns the expiry of the stream that a guard further out ends, unless
 // the token of the caller expires before. Shared, it is logged once.
 func expiryOf(ctx context.Context, caller *drawbridge.Caller) *interceptor.Expiry {
-	if s, ok := ctx.Value(streamKey{}).(*expiringStream); ok && !s.caller.Expiry().After(caller.Expiry()) {
+	if s, ok := ctx.Value(streamKey{}).(*expiringStream); ok && s.caller.EndsWith(caller) {
 		return &s.expiry
 	}
 	return nil

@@ -112,8 +112,8 @@ func (c *Caller) MayEnd() bool {
 }
 
 // EndsWith reports whether c ends no later than another caller: whoever ends a stream
-// with c need not look at the other one. A caller that never ends ends with one that
-// never ends alone.
+// with c need not look at the other one. One that never ends does so only for another that
+// never ends.
 func (c *Caller) EndsWith(other *Caller) bool {
 	switch {
 	case !other.MayEnd():

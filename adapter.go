@@ -84,6 +84,7 @@ func (d Adapter) Decide(ctx context.Context, req *Request, caller *Caller) *chal
 // that was let in further out.
 func (w *walk) begin(ctx context.Context, d Adapter) *Caller {
 	outer := d.Caller(ctx)
+	w.outer = outer
 	switch {
 	case outer != nil:
 		w.state = outer.at.state

@@ -340,6 +340,36 @@ func TestProofOfRule(t *testing.T) {
 	}
 }
 
+// TestProofIsCheckedOnce: a request that is decided about twice, under two rules, has one
+// proof.
+func TestProofIsCheckedOnce(t *testing.T) {
+	t.Parallel()
+	const outer = "a.v1.A"
+	w := newDPoPWorld(t, proof.DPoPConfig{}, func(cfg *drawbridge.Config) {
+		// Without a cache, each decision has facts of its own.
+		uncached, err := verifier.New(verifier.Config{CacheSize: -1, JWT: []verifier.JWTConfig{{Issuer: cfg.Resources[0].AuthorizationServers[0]}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg.Verifier = uncached
+		cfg.Policy.Services[outer] = policy.Service{Rule: policy.Rule{Authenticated: true}, NoDescriptor: true}
+	})
+	bridge, err := httpbridge.New(httpbridge.Config{Authorizer: w.authorizer})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var handlers rpctest.Handlers
+	address := rpctest.ServeHTTP(t, bridge.Protect(outer, handlers.ConnectMux(connectauth.WithAuthorizer(w.authorizer))))
+	raw := w.mint(true)
+	header := http.Header{"Authorization": {"DPoP " + raw}, "Dpop": {w.prove(rpctest.Unary, raw, "")}}
+	for i, want := range []bool{true, false} {
+		_, err := rpctest.CallConnect(t.Context(), rpctest.H2C(t), address, rpctest.GuardedService, rpctest.Unary, header)
+		if (err == nil) != want {
+			t.Errorf("R9449-11.1: call %d: got %v", i, err)
+		}
+	}
+}
+
 // oddScheme is a binding with a scheme that nobody knows.
 type oddScheme struct {
 	*proof.DPoP

@@ -79,6 +79,9 @@ func (w *walk) checkBindings(ctx context.Context, req *Request) *challenge.Denia
 	if cause := w.checkScheme(); cause != nil {
 		return w.at.denial(req, challenge.ReasonInvalidToken, cause)
 	}
+	if w.isProven() {
+		return nil
+	}
 	view := w.tokenRequest(ctx, req)
 	for method := range w.info.Confirmation {
 		binding, ok := w.state.bindings[method]
@@ -113,6 +116,13 @@ func (cfg *Config) checkRuleProofs(table *policy.Table, faults *fault.List) {
 			faults.Add("Policy", service, "has a rule whose Proof "+reason, "")
 		}
 	}
+}
+
+// isProven reports whether a decision further out about this request has checked the
+// proofs of the same token at the same resource. A proof is accepted once, and the request
+// has one.
+func (w *walk) isProven() bool {
+	return w.outer != nil && w.outer.credential == w.value && w.outer.at.address == w.at.address
 }
 
 // checkScheme returns the reason why a token may not be bound as it is, or not be sent

@@ -24,7 +24,8 @@ type walk struct {
 	covered bool      // whether a resource covers the path and serves the service
 	value   string
 	raw     string
-	isDPoP  bool // whether the token was sent under the scheme DPoP
+	outer   *Caller // whom a decision further out let in
+	isDPoP  bool    // whether the token was sent under the scheme DPoP
 	info    *token.Info
 }
 

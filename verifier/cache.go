@@ -32,7 +32,7 @@ type entry struct {
 
 // valid reports whether the token need not be verified again.
 func (e *entry) valid(now time.Time) bool {
-	return now.Before(e.info.Expiry) && e.source.holds(e.epoch, now)
+	return !e.info.Expired(now) && e.source.holds(e.epoch, now)
 }
 
 // A cache remembers verified tokens. It holds facts, never decisions, and only

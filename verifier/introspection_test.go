@@ -156,6 +156,13 @@ func TestAnswerLifetime(t *testing.T) {
 	o.Advance(1)
 	o.asks(t, 1, func() { wants(t, o.verifier, raw, o.resource, token.ErrInvalid) })
 
+	endless := o.mint(map[string]any{"exp": authtest.Omit})
+	o.asks(t, 1, func() {
+		for range 2 {
+			wants(t, o.verifier, endless, o.resource, nil)
+		}
+	})
+
 	short := o.issuer.Mint(authtest.Token{Audience: []string{api}, Opaque: true, IssuedAt: o.Now(), Lifetime: 10 * time.Second})
 	wants(t, o.verifier, short, o.resource, nil)
 	o.Advance(40 * time.Second) // exp and the leeway

@@ -42,6 +42,7 @@ type headerPolicy struct {
 	algorithms    []jose.SignatureAlgorithm
 	expected      string // the algorithms, for errors
 	acceptTypeJWT bool
+	isLogout      bool // for logout tokens
 }
 
 func newHeaderPolicy(config JWTConfig) headerPolicy {
@@ -114,7 +115,15 @@ func (p *headerPolicy) checkType(written []byte) (typed bool, err error) {
 		return false, err
 	}
 	switch strings.ToLower(typ) {
+	case "logout+jwt", "application/logout+jwt":
+		if p.isLogout {
+			return true, nil
+		}
+		return false, fmt.Errorf("typ is %s, expected at+jwt", jwt.Quote(typ))
 	case "at+jwt", "application/at+jwt":
+		if p.isLogout {
+			return false, errors.New("typ is that of an access token")
+		}
 		return true, nil
 	case "", "jwt", "application/jwt":
 		if p.acceptTypeJWT {

@@ -14,6 +14,7 @@ var _ source = (*issuer)(nil)
 // An issuer is the source of the JWTs of one issuer.
 type issuer struct {
 	header headerPolicy
+	logout headerPolicy // of logout tokens
 	known  headerMemo
 	claims claimsPolicy
 	keys   *keySet
@@ -21,8 +22,11 @@ type issuer struct {
 }
 
 func newIssuer(config JWTConfig, logger *slog.Logger, now func() time.Time) *issuer {
+	logout := newHeaderPolicy(config)
+	logout.isLogout = true
 	return &issuer{
 		header: newHeaderPolicy(config),
+		logout: logout,
 		claims: claimsPolicy{issuer: config.Issuer, leeway: config.Leeway, mapping: &config.Mapping},
 		keys:   newKeySet(config, logger, now),
 		counts: new(counts),

@@ -2,6 +2,7 @@ package verifier
 
 import (
 	"context"
+	"log/slog"
 	"time"
 
 	"github.com/drawbridge-rpc/drawbridge/internal/uri"
@@ -18,7 +19,8 @@ var (
 // by the keys of their issuers, opaque tokens by introspection (RFC 7662). It is safe
 // for concurrent use and needs no Close. The zero value is not usable; use [New].
 type Verifier struct {
-	front front
+	front  front
+	logger *slog.Logger // nil means slog.Default() at the time of the record
 }
 
 // New returns a Verifier. Its error holds every fault of the configuration; package
@@ -50,7 +52,7 @@ func newVerifier(config Config, now func() time.Time) (*Verifier, error) {
 	for _, c := range config.Introspection {
 		r.introspectors = append(r.introspectors, newIntrospector(c, config.Logger, now))
 	}
-	v := &Verifier{front: front{router: r, cutoffs: newCutoffs(config), now: now}}
+	v := &Verifier{front: front{router: r, cutoffs: newCutoffs(config), now: now}, logger: config.Logger}
 	if config.CacheSize > 0 {
 		v.front.cache = newCache(config.CacheSize)
 	}

@@ -1,0 +1,226 @@
+package verifier
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/drawbridge-rpc/drawbridge/fault"
+	"github.com/drawbridge-rpc/drawbridge/internal/jwt"
+	"github.com/drawbridge-rpc/drawbridge/token"
+)
+
+// The bounds of a logout request, in bytes, and of the jti claims that are remembered.
+const (
+	maxLogoutForm = 64 << 10
+	maxLogoutIDs  = 10_000
+)
+
+// logoutEvent is the member of events that makes a token a logout token (OpenID Connect
+// Back-Channel Logout §2.4).
+const logoutEvent = "http://schemas.openid.net/event/backchannel-logout"
+
+// A LogoutConfig configures [Verifier.LogoutHandler].
+type LogoutConfig struct {
+	// ClientIDs are the clients that the endpoint is registered for at the issuers. The
+	// aud of a logout token has to name one of them. At least one is required.
+	ClientIDs []string
+}
+
+// LogoutHandler returns a back-channel logout endpoint (OpenID Connect Back-Channel
+// Logout §2.5), to which issuers of JWTs send logout tokens. A good one cuts off the
+// session that it names, or else the user, as [Verifier.CutOff] does. It needs no other
+// guard, and must not stand behind one: an issuer has no access token.
+//
+// A logout token is accepted once. Its typ is logout+jwt, or JWT where the issuer has
+// AcceptTypeJWT. It has events, iat, exp, jti, sub or sid, no nonce, and a signature of the
+// issuer (§2.6). The answer is 200 when the cut-off is set, 400 for a token that is not
+// good, and 503 if it could not be judged or no more cut-offs can be held: issuers may
+// send it again.
+func (v *Verifier) LogoutHandler(config LogoutConfig) (http.Handler, error) {
+	faults := fault.List{Within: "verifier: LogoutConfig."}
+	if len(config.ClientIDs) == 0 || slices.Contains(config.ClientIDs, "") {
+		faults.Add("ClientIDs", "", "is empty, or has an empty element", "name the clients that the endpoint is registered for")
+	}
+	if err := faults.Err(); err != nil {
+		return nil, err
+	}
+	return &logoutHandler{verifier: v, clients: slices.Clone(config.ClientIDs), used: make(map[string]time.Time)}, nil
+}
+
+type logoutHandler struct {
+	verifier *Verifier
+	clients  []string
+
+	mu   sync.Mutex
+	used map[string]time.Time // until when a jti is remembered, by issuer and jti
+}
+
+func (h *logoutHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Cache-Control", "no-store")
+	if r.Method != http.MethodPost {
+		w.Header().Set("Allow", http.MethodPost)
+		http.Error(w, http.StatusText(http.StatusMethodNotAllowed), http.StatusMethodNotAllowed)
+		return
+	}
+	err := h.logout(w, r)
+	if err == nil {
+		return
+	}
+	logOf(h.verifier.logger).LogAttrs(r.Context(), slog.LevelWarn, "a logout token was not accepted", slog.Any("error", err))
+	status, body := http.StatusBadRequest, `{"error":"invalid_request","error_description":"the logout token is not accepted"}`
+	if !errors.Is(err, token.ErrInvalid) {
+		status, body = http.StatusServiceUnavailable, `{"error":"temporarily_unavailable"}`
+		w.Header().Set("Retry-After", "5")
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = w.Write([]byte(body)) // A failure means that the issuer is gone.
+}
+
+func (h *logoutHandler) logout(w http.ResponseWriter, r *http.Request) error {
+	r.Body = http.MaxBytesReader(w, r.Body, maxLogoutForm)
+	if err := r.ParseForm(); err != nil || len(r.PostForm["logout_token"]) != 1 {
+		return invalid(errors.New("not a form with one logout_token"))
+	}
+	ctx := r.Context()
+	cutoff, id, expiry, err := h.verify(ctx, r.PostForm.Get("logout_token"))
+	if err != nil {
+		return err
+	}
+	// The order makes a failure repeatable: a jti counts as used when the cut-off is set.
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if err := h.check(id); err != nil {
+		return err
+	}
+	if err := h.verifier.CutOff(cutoff); err != nil {
+		return unavailable(err)
+	}
+	h.used[id] = expiry
+	return nil
+}
+
+// verify returns the cut-off that a logout token asks for, and until when its jti has to
+// be remembered.
+func (h *logoutHandler) verify(ctx context.Context, raw string) (cutoff Cutoff, id string, expiry time.Time, err error) {
+	if len(raw) > token.MaxLength {
+		return Cutoff{}, "", time.Time{}, invalid(fmt.Errorf("longer than %d bytes", token.MaxLength))
+	}
+	front := &h.verifier.front
+	p := presented{raw: raw, arrived: front.now()}
+	found, err := front.router.route(&p)
+	if err != nil {
+		return Cutoff{}, "", time.Time{}, err
+	}
+	source, ok := found.(*issuer)
+	if !ok {
+		return Cutoff{}, "", time.Time{}, invalid(errors.New("its issuer has no JWTs"))
+	}
+	claims, expiry, err := source.verifyLogout(ctx, &p)
+	if err != nil {
+		return Cutoff{}, "", time.Time{}, err
+	}
+	cutoff, jti, err := h.judge(claims)
+	if err != nil {
+		return Cutoff{}, "", time.Time{}, invalidPart("claims", err)
+	}
+	cutoff.Issuer = source.claims.issuer
+	cutoff.Until = p.period.IssuedAt.At
+	if cutoff.Until.After(p.arrived) {
+		cutoff.Until = p.arrived // Its clock is ahead.
+	}
+	return cutoff, cutoff.Issuer + " " + jti, expiry, nil
+}
+
+// judge checks the claims of a logout token (§2.6), apart from those that every JWT has.
+func (h *logoutHandler) judge(claims jwt.Object) (cutoff Cutoff, id string, err error) {
+	audience, err := claims.Texts("aud", single)
+	if err != nil {
+		return Cutoff{}, "", err
+	}
+	if !slices.ContainsFunc(audience, func(client string) bool { return slices.Contains(h.clients, client) }) {
+		return Cutoff{}, "", errors.New("aud names none of the clients")
+	}
+	events, _ := claims["events"].(map[string]any)
+	if _, ok := events[logoutEvent].(map[string]any); !ok {
+		return Cutoff{}, "", errors.New("events has no logout")
+	}
+	if claims.Has("nonce") {
+		return Cutoff{}, "", errors.New("has the claim nonce, as an ID token has")
+	}
+	subject, subjectErr := claims.Text("sub")
+	session, sessionErr := claims.Text("sid")
+	id, idErr := claims.RequiredText("jti")
+	switch {
+	case cmp.Or(subjectErr, sessionErr, idErr) != nil:
+		return Cutoff{}, "", cmp.Or(subjectErr, sessionErr, idErr)
+	case session != "":
+		return Cutoff{SessionID: session}, id, nil
+	case subject != "":
+		return Cutoff{Subject: subject}, id, nil
+	default:
+		return Cutoff{}, "", errors.New("has neither sub nor sid")
+	}
+}
+
+// check refuses a jti that was used, and any if no more can be remembered. The caller
+// holds h.mu.
+func (h *logoutHandler) check(id string) error {
+	now := h.verifier.front.now()
+	if until, ok := h.used[id]; ok && now.Before(until) {
+		return invalid(errors.New("its jti was used before"))
+	}
+	if len(h.used) < maxLogoutIDs {
+		return nil
+	}
+	for id, until := range h.used {
+		if !now.Before(until) {
+			delete(h.used, id)
+		}
+	}
+	if len(h.used) >= maxLogoutIDs {
+		return unavailable(fmt.Errorf("%d logout tokens are remembered already", len(h.used)))
+	}
+	return nil
+}
+
+// verifyLogout checks type, time and signature of a logout token, and returns its claims
+// and the instant from which it is refused.
+func (i *issuer) verifyLogout(ctx context.Context, p *presented) (jwt.Object, time.Time, error) {
+	came := arrival{now: p.arrived, attempts: i.keys.attempts.Load()}
+	// Its header is not one of the remembered ones, which belong to access tokens.
+	header, err := i.logout.scan(p.segments.Header)
+	if err != nil {
+		return nil, time.Time{}, invalidPart("header", err)
+	}
+	if !p.period.IssuedAt.Present {
+		return nil, time.Time{}, invalidPart("claims", errors.New("iat is missing"))
+	}
+	expiry, err := i.claims.checkPeriod(p.period, came.now)
+	if err != nil {
+		return nil, time.Time{}, invalidPart("claims", err)
+	}
+	signed := &signed{segments: p.segments, header: header, policy: &i.logout}
+	if _, err := i.keys.verify(ctx, signed, came); err != nil {
+		return nil, time.Time{}, err
+	}
+	claims, err := jwt.ParseObject(signed.payload)
+	if err != nil {
+		return nil, time.Time{}, invalidPart("claims", err)
+	}
+	// The scan before the signature believed nothing.
+	if issuer, err := claims.RequiredText("iss"); err != nil || issuer != i.claims.issuer {
+		return nil, time.Time{}, invalidPart("claims", &issuerError{issuer, []string{i.claims.issuer}})
+	}
+	if period, err := claims.Period(); err != nil || period != p.period {
+		return nil, time.Time{}, invalidPart("claims", errors.New("are read in two ways"))
+	}
+	return claims, expiry, nil
+}

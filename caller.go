@@ -111,9 +111,9 @@ func (c *Caller) MayEnd() bool {
 	return !c.IsAnonymous() && (!c.info.Expiry.IsZero() || c.at.state.revocation != nil)
 }
 
-// EndsWith reports whether c ends no later than another caller: whoever ends a stream
-// with c need not look at the other one. One that never ends does so only for another that
-// never ends.
+// EndsWith reports whether a stream that ends with c needs no other end for a second
+// caller: c may end, and ends no later. The second caller may also be one that never
+// ends.
 func (c *Caller) EndsWith(other *Caller) bool {
 	switch {
 	case !other.MayEnd():

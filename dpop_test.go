@@ -370,7 +370,7 @@ func TestProofIsCheckedOnce(t *testing.T) {
 	}
 }
 
-// oddScheme is a binding with a scheme that nobody knows.
+// oddScheme is a binding with an unknown scheme.
 type oddScheme struct {
 	*proof.DPoP
 

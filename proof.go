@@ -182,8 +182,8 @@ func (w *walk) tokenRequest(ctx context.Context, req *Request) token.Request {
 	}
 }
 
-// unproven returns the denial of a request whose proof a binding refuses. A client that
-// can mend the proof is told so under the scheme of the proof.
+// unproven returns the denial of a request whose proof a binding refuses. If the client
+// can send the same token with another proof, the challenge has the scheme of the proof.
 func (c *checkpoint) unproven(req *Request, reason challenge.Reason, err error) *challenge.DenialError {
 	proof, ok := errors.AsType[*token.ProofError](err)
 	if !ok || reason != challenge.ReasonInvalidToken {

@@ -201,9 +201,8 @@ func (v *asking) CheckResource(resource *token.Resource) error {
 	return nil
 }
 
-// TestVerifiedResource: a verifier is told which resource a token was presented
-// to, under the name by which the client knows it, and may refuse one at
-// construction.
+// TestVerifiedResource: a verifier gets the resource that a token was presented to,
+// with the identifier that the client uses, and may refuse a resource at construction.
 func TestVerifiedResource(t *testing.T) {
 	t.Parallel()
 	const alias, second = "https://alias.example.com", "https://second.example.com"

@@ -34,7 +34,7 @@ type state struct {
 	// the clock whenever it returns an Info.
 	checksExpiry bool
 
-	resources []*token.Resource              // for the verifier, by the index of the address
+	resources []*token.Resource              // as the verifier gets them, by the index of the address
 	extras    map[*resource.Resource]*extras // what only this package knows of a resource
 
 	rules  map[*policy.Requirement]*rule
@@ -53,7 +53,7 @@ type checkpoint struct {
 	state       *state
 	requirement *policy.Requirement // nil if nothing is allowed
 	address     *resource.Address
-	resource    *token.Resource // that of address, for the verifier
+	resource    *token.Resource // the resource of address, as the verifier gets it
 	proof       policy.Proof    // what resource and requirement say together
 	isServed    bool            // whether the resource serves the service of the requirement
 	denials     [challenge.Reasons]atomic.Pointer[challenge.DenialError]

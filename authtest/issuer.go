@@ -34,7 +34,7 @@ type Issuer struct {
 	tokens        endpoint
 	introspection endpoint
 	down          atomic.Bool
-	minted        atomic.Int64 // the number of tokens, for the jti claim
+	minted        atomic.Int64 // counts the tokens, so that each has a jti of its own
 
 	mu        sync.Mutex
 	signing   []*key // one for each algorithm, in the order given to NewIssuer

@@ -123,7 +123,7 @@ var shapes = [...]struct {
 	ShapeLogoutToken: {"logout token", shaping.logoutToken},
 }
 
-// String returns the name of the provider, for the name of a test.
+// String returns the name of the provider. Tests name their subtests by it.
 func (s Shape) String() string {
 	if int(s) >= len(shapes) {
 		return fmt.Sprintf("Shape(%d)", uint8(s))

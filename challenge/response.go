@@ -56,8 +56,9 @@ func accompanying(denial *DenialError) []field {
 }
 
 // SetHeader sets the fields of header that state e beside the error of an RPC
-// protocol: WWW-Authenticate if the reason of e challenges the caller,
-// DPoP-Nonce if its challenge has a nonce, and Retry-After if a retry may help. [Response.Write] sets them too.
+// protocol: WWW-Authenticate if the reason of e challenges the caller, DPoP-Nonce if
+// its challenge has a nonce, and Retry-After if a retry may help. [Response.Write] sets
+// them too.
 func (e *DenialError) SetHeader(header http.Header) { set(header, accompanyingForm.Of(e)) }
 
 // set sets fields of header to values of their own, all in one allocation: a

@@ -11,8 +11,7 @@ import (
 )
 
 // An Expiry refuses the messages of a stream once the caller's token has expired or was
-// revoked.
-// An adapter keeps one in its stream. It calls Start when the stream is opened,
+// revoked. An adapter keeps one in its stream. It calls Start when the stream is opened,
 // Check before it sends a message and after it has received one, because the token
 // may expire while the stream waits, and CheckEnd before a handler learns that the
 // client sends nothing more, because it may act on all messages then. An Expiry
@@ -35,7 +34,7 @@ func (e *Expiry) Start(ctx context.Context, caller *drawbridge.Caller, procedure
 // Ends reports whether the stream may end before its client ends it.
 func (e *Expiry) Ends() bool { return e.caller.MayEnd() }
 
-// Check returns nil until the token expires, and then always the same denial,
+// Check returns nil until the token expires or is revoked, and then always the same denial,
 // which is logged once. It may be called concurrently.
 func (e *Expiry) Check() *challenge.DenialError {
 	if e.settled.Load() || (e.end.IsZero() || time.Now().Before(e.end)) && !e.caller.IsRevoked() {

@@ -21,8 +21,9 @@ type Binding interface {
 // tokens are sent as Bearer.
 type SchemeBinding interface {
 	Binding
-	// Scheme returns the name of the scheme, such as "DPoP", and the algorithms
-	// with which proofs may be signed, for the challenge. Both are constant.
+	// Scheme returns the name of the scheme, such as "DPoP", and the signature
+	// algorithms of proofs that are accepted. Challenges have both. The result never
+	// changes.
 	Scheme() (name string, algs []string)
 }
 

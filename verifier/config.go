@@ -30,9 +30,9 @@ type Config struct {
 	// expired, or after a refresh has found that a key was withdrawn. Zero
 	// means 10,000; a negative number disables the cache.
 	//
-	// An entry takes the length of its token, or a hash if it is opaque, about half a kilobyte, and the
-	// kept claims: scopes, audience and those in Claims. This amounts to one or
-	// two kilobytes for common tokens. Tokens longer than 4 KiB are not
+	// An entry takes the length of its token, or that of a hash if the token is opaque,
+	// about half a kilobyte, and the kept claims: scopes, audience and those in Claims.
+	// This amounts to one or two kilobytes for common tokens. Tokens longer than 4 KiB are not
 	// remembered; one of that length whose kept claims are hundreds of small objects
 	// takes up to 150 KiB. Only the issuer can make such tokens.
 	CacheSize int

@@ -14,7 +14,7 @@ import (
 const (
 	defaultMaxCutoffs     = 100_000
 	defaultCutoffLifetime = 24 * time.Hour
-	maxCutoffLead         = time.Minute
+	maxCutoffLead         = maxLeeway // The clock of an issuer may be that far ahead.
 )
 
 var _ token.RevocationChecker = (*Verifier)(nil)
@@ -27,8 +27,8 @@ var ErrCutoffsFull = errors.New("verifier: no more cut-offs can be held: see Max
 var errCutOff = errors.New("its user, session or client was cut off after it was issued")
 
 // A Cutoff revokes the tokens of a user, of a session, or of a client that were issued
-// until an instant. Whoever learns of a revocation sets one: the handler of a message
-// queue, or of a logout token.
+// until an instant. A program sets one when it learns of a revocation, for instance from
+// a message queue. [Verifier.LogoutHandler] sets one for each logout token.
 type Cutoff struct {
 	// Issuer is the issuer of the tokens: that of one tenant, where an issuer stands for
 	// several. Required.
@@ -37,10 +37,11 @@ type Cutoff struct {
 	// that name in [token.Info]. Exactly one is required. Tokens with which they act for
 	// others are those of the others.
 	Subject, SessionID, ClientID string
-	// Until is the instant: a token is revoked if its iat is not after it, or absent.
-	// Tokens have whole seconds, so one that was issued within the second of Until may
-	// pass; round up if that matters. It must not be later than a minute from now. Zero
-	// means now.
+	// Until is the instant: a token is revoked if its iat is not after it, or absent. It
+	// is compared with the clock of the issuer, which may be ahead of that of this
+	// machine: add the difference that is tolerated, if that matters. iat usually is in
+	// whole seconds, so a token that is issued later within the same second is revoked,
+	// too. Until must not be more than 5 minutes from now. Zero means now.
 	Until time.Time
 }
 

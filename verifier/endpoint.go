@@ -130,9 +130,9 @@ func (e *endpoint) suspect(server rs.ResourceServer) {
 	}
 }
 
-// isMoved reports whether an error may mean that there is no endpoint at the address
-// any more: nobody answers there, or something else does. A server may refuse a token
-// that a caller chose with many other statuses.
+// isMoved reports whether an error suggests that the endpoint has another address by
+// now: the connection failed, or the server has nothing at this one. Other statuses do
+// not count, because a server may answer them to a token that a caller made up.
 func isMoved(err error) bool {
 	status, ok := errors.AsType[*statusError](err)
 	if !ok {
@@ -171,7 +171,7 @@ func (e *endpoint) ready() error {
 	go func() {
 		ctx, cancel := context.WithTimeout(context.Background(), fetchTimeout)
 		defer cancel()
-		_, _ = e.locate(ctx) // The next call tells.
+		_, _ = e.locate(ctx) // The next call of ready returns the error.
 	}()
 	return unavailable(cmp.Or(e.reason, errNotDiscovered))
 }
@@ -195,19 +195,19 @@ func (e *endpoint) discover(ctx context.Context) (rs.ResourceServer, error) {
 	return rs.NewResourceServerClientCredentials(ctx, e.config.Issuer, e.config.ClientID, e.config.ClientSecret, options...)
 }
 
-// introspectionClient returns a copy of base that follows no redirect, which could
-// carry the token and the secret elsewhere, and reads bounded answers.
+// introspectionClient returns a copy of base that reads bounded answers.
 func introspectionClient(base *http.Client) *http.Client {
 	c := &http.Client{Timeout: fetchTimeout}
 	if base != nil {
 		*c = *base
 	}
-	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	c.Transport = boundedTransport{cmp.Or(c.Transport, http.DefaultTransport)} //nolint:forbidigo // It is what a nil Transport means.
 	return c
 }
 
-// A boundedTransport turns every answer but 200 into an error, and bounds the rest.
+// A boundedTransport turns every answer but 200 into an error, and bounds the rest. A
+// client therefore follows no redirect, which could carry the token and the secret
+// elsewhere.
 type boundedTransport struct{ next http.RoundTripper }
 
 func (t boundedTransport) RoundTrip(request *http.Request) (*http.Response, error) {

@@ -38,7 +38,7 @@ func (f *flights) join(ctx context.Context, key digest, known func() (*entry, er
 	turns := f.turns
 	f.mu.Unlock()
 	if running == nil {
-		// Whoever waits for a turn holds no place in the table.
+		// A caller that waits for a turn is not in the table yet.
 		select {
 		case turns <- struct{}{}:
 		case <-ctx.Done():

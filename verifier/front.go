@@ -15,7 +15,8 @@ type source interface {
 	// verify judges a token. Errors unwrap to a sentinel of package token.
 	verify(ctx context.Context, p presented) (*entry, error)
 	// holds reports whether a token that was verified in an epoch of the source
-	// needs no other look at the given time. Each source has its own epochs. It neither waits nor allocates.
+	// needs no other look at the given time. Each source has its own epochs. It
+	// neither waits nor allocates.
 	holds(epoch uint64, now time.Time) bool
 	// statistics returns the counts of the source.
 	statistics() *counts

@@ -434,16 +434,18 @@ func TestSecretsAreHidden(t *testing.T) {
 func TestIntrospectionFaults(t *testing.T) {
 	good := verifier.IntrospectionConfig{Issuer: login, ClientID: "api", ClientSecret: secret}
 	for place, change := range map[string]func(*verifier.IntrospectionConfig){
-		"Issuer":            func(c *verifier.IntrospectionConfig) { c.Issuer = login + "/{tenant}" },
-		"Endpoint":          func(c *verifier.IntrospectionConfig) { c.Endpoint = "http://login.example.com/introspect" },
-		"InternalURL":       func(c *verifier.IntrospectionConfig) { c.InternalURL = "http://login.internal" },
-		"ClientID":          func(c *verifier.IntrospectionConfig) { c.ClientID = "" },
-		"ClientSecret":      func(c *verifier.IntrospectionConfig) { c.ClientSecret = "" },
-		"PrivateKey":        func(c *verifier.IntrospectionConfig) { c.PrivateKey = []byte("x") },
-		"AnswerLifetime":    func(c *verifier.IntrospectionConfig) { c.AnswerLifetime = 2 * time.Hour },
-		"RefusalLifetime":   func(c *verifier.IntrospectionConfig) { c.RefusalLifetime = time.Hour },
-		"Leeway":            func(c *verifier.IntrospectionConfig) { c.Leeway = -1 },
-		"Mapping.AddScopes": func(c *verifier.IntrospectionConfig) { c.Mapping.AddScopes = true },
+		"Issuer":                    func(c *verifier.IntrospectionConfig) { c.Issuer = login + "/{tenant}" },
+		"Endpoint":                  func(c *verifier.IntrospectionConfig) { c.Endpoint = "http://login.example.com/introspect" },
+		"InternalURL":               func(c *verifier.IntrospectionConfig) { c.InternalURL = "http://login.internal" },
+		"ClientID":                  func(c *verifier.IntrospectionConfig) { c.ClientID = "" },
+		"ClientSecret":              func(c *verifier.IntrospectionConfig) { c.ClientSecret = "" },
+		"PrivateKey":                func(c *verifier.IntrospectionConfig) { c.PrivateKey = []byte("x") },
+		"AnswerLifetime":            func(c *verifier.IntrospectionConfig) { c.AnswerLifetime = 2 * time.Hour },
+		"RefusalLifetime":           func(c *verifier.IntrospectionConfig) { c.RefusalLifetime = time.Hour },
+		"Leeway":                    func(c *verifier.IntrospectionConfig) { c.Leeway = -1 },
+		"KeyID":                     func(c *verifier.IntrospectionConfig) { c.KeyID = "k" },
+		"AllowPlaintextInternalURL": func(c *verifier.IntrospectionConfig) { c.AllowPlaintextInternalURL = true },
+		"Mapping.AddScopes":         func(c *verifier.IntrospectionConfig) { c.Mapping.AddScopes = true },
 	} {
 		config := good
 		change(&config)

@@ -66,8 +66,8 @@ type IntrospectionConfig struct {
 
 	// AudienceOfUnbound is the audience of a token whose answer has no aud, which
 	// RFC 7662 §2.2 does not require: the identifier of a resource. Such a token was
-	// not issued for the resource alone (RFC 8707), and whoever gets one elsewhere
-	// can use it there. Empty means that it is invalid.
+	// not issued for this resource (RFC 8707): any server that receives one can use it
+	// here. Empty means that it is invalid.
 	AudienceOfUnbound string
 
 	// Leeway is that of a [JWTConfig].
@@ -113,6 +113,11 @@ func (c IntrospectionConfig) check(faults *fault.List, place string) {
 	}
 	if c.InternalURL != "" {
 		checkInternalURL(faults, place, c.InternalURL, c.AllowPlaintextInternalURL)
+	} else if c.AllowPlaintextInternalURL {
+		faults.Add(place+"AllowPlaintextInternalURL", "", "is set without an InternalURL", "remove it")
+	}
+	if c.KeyID != "" && len(c.PrivateKey) == 0 {
+		faults.Add(place+"KeyID", c.KeyID, "is set without a PrivateKey", "")
 	}
 	if c.ClientID == "" {
 		faults.Add(place+"ClientID", "", "is required", "")

@@ -72,8 +72,8 @@ func (i *introspector) verify(ctx context.Context, p presented) (*entry, error) 
 	if reason := i.refusals.find(key, p.arrived); reason != nil {
 		return nil, invalid(reason)
 	}
-	// A request is remembered before it ends, and whoever finds none running looks
-	// again, so that no token is asked about twice.
+	// The result of a request is remembered before the request ends. A caller that finds
+	// none running therefore looks again, and no token is asked about twice.
 	again := func() (*entry, error) {
 		now := i.endpoint.now()
 		if known := i.cache.get(string(key[:])); known != nil && known.valid(now) {

@@ -171,7 +171,7 @@ func TestTenants(t *testing.T) {
 		wants(t, v, mint("a"), nil, nil)
 		wants(t, v, mint("d"), nil, token.ErrInvalid)
 		wants(t, v, mint("b"), nil, nil)
-		wants(t, v, mint("c"), nil, token.ErrUnavailable) // loud, and nobody else's place is lost
+		wants(t, v, mint("c"), nil, token.ErrUnavailable) // MaxTenants is reached, and no tenant is dropped
 		wants(t, v, mint("c"), nil, token.ErrUnavailable)
 		wants(t, v, mint("a"), nil, nil)
 	})

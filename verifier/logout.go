@@ -123,7 +123,7 @@ func (h *logoutHandler) verify(ctx context.Context, raw string) (cutoff Cutoff, 
 	if !ok {
 		return Cutoff{}, "", time.Time{}, invalid(errors.New("its issuer has no JWTs"))
 	}
-	claims, expiry, err := source.verifyLogout(ctx, &p)
+	claims, expiry, err := source.verifyLogout(ctx, p)
 	if err != nil {
 		return Cutoff{}, "", time.Time{}, err
 	}
@@ -133,9 +133,6 @@ func (h *logoutHandler) verify(ctx context.Context, raw string) (cutoff Cutoff, 
 	}
 	cutoff.Issuer = source.claims.issuer
 	cutoff.Until = p.period.IssuedAt.At
-	if cutoff.Until.After(p.arrived) {
-		cutoff.Until = p.arrived // Its clock is ahead.
-	}
 	return cutoff, cutoff.Issuer + " " + jti, expiry, nil
 }
 
@@ -193,7 +190,7 @@ func (h *logoutHandler) check(id string) error {
 
 // verifyLogout checks type, time and signature of a logout token, and returns its claims
 // and the instant from which it is refused.
-func (i *issuer) verifyLogout(ctx context.Context, p *presented) (jwt.Object, time.Time, error) {
+func (i *issuer) verifyLogout(ctx context.Context, p presented) (jwt.Object, time.Time, error) {
 	came := arrival{now: p.arrived, attempts: i.keys.attempts.Load()}
 	// Its header is not one of the remembered ones, which belong to access tokens.
 	header, err := i.logout.scan(p.segments.Header)

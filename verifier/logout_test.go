@@ -121,7 +121,7 @@ func TestLogoutRequests(t *testing.T) {
 	}
 	f.issuer.Down()
 	down := url.Values{"logout_token": {mint("user-1")}}
-	if got := postForm(t, handler, down); got != http.StatusBadRequest && got != http.StatusServiceUnavailable {
+	if got := postForm(t, handler, down); got != http.StatusServiceUnavailable {
 		t.Errorf("down: got %d", got)
 	}
 	f.issuer.Up()
@@ -140,4 +140,22 @@ func TestLogoutRequests(t *testing.T) {
 			t.Errorf("accepted the clients %q", clients)
 		}
 	}
+}
+
+// TestLogoutOfIssuerAhead: a logout token cuts off by the clock of its issuer, which made
+// the iat of the other tokens, too.
+func TestLogoutOfIssuerAhead(t *testing.T) {
+	f := newFixture(t, verifier.Config{JWT: []verifier.JWTConfig{{Leeway: 5 * time.Minute}}})
+	handler, err := f.verifier.LogoutHandler(verifier.LogoutConfig{ClientIDs: []string{"client-1"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ahead := f.Now().Add(5 * time.Minute)
+	known := f.mint(func(t *authtest.Token) { t.IssuedAt = ahead })
+	f.accepts(t, known)
+	logout := f.issuer.Mint(authtest.Token{Shape: authtest.ShapeLogoutToken, IssuedAt: ahead})
+	if got := postForm(t, handler, url.Values{"logout_token": {logout}}); got != http.StatusOK {
+		t.Errorf("got %d", got)
+	}
+	f.refuses(t, known, token.ErrInvalid)
 }

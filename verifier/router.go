@@ -85,7 +85,7 @@ func (r *router) find(written []byte) (source, error) {
 	if known, ok := r.exact[name]; ok {
 		return known, nil
 	}
-	refusal := error(nil)
+	var refusal error
 	for _, t := range r.tenants {
 		tenant, ok := t.pattern.Tenant(name)
 		if !ok {

@@ -1,6 +1,7 @@
 package drawbridge_test
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -340,6 +341,20 @@ func TestProofOfRule(t *testing.T) {
 	}
 }
 
+// TestCertificateUnderDPoP: a token that another method binds is none of DPoP.
+func TestCertificateUnderDPoP(t *testing.T) {
+	t.Parallel()
+	certificates := new(binder)
+	w := newDPoPWorld(t, proof.DPoPConfig{}, func(cfg *drawbridge.Config) { cfg.Bindings[x5tS] = certificates })
+	raw := w.issuer.Mint(authtest.Token{Audience: []string{base}, Scope: rpctest.ScopeWrite, Confirmation: map[string]any{x5tS: "print"}})
+	call := w.callers(t)["Connect"]
+	wantOutcome(t, call(t, rpctest.Unary, http.Header{"Authorization": {"Bearer " + raw}}), letIn)
+	wantOutcome(t, call(t, rpctest.Unary, http.Header{"Authorization": {"DPoP " + raw}, "Dpop": {w.prove(rpctest.Unary, raw, "")}}), challenge.ReasonInvalidToken)
+	if n := certificates.asked.Load(); n != 1 {
+		t.Errorf("R8705-3: asked %d times", n)
+	}
+}
+
 // TestProofIsCheckedOnce: a request that is decided about twice, under two rules, has one
 // proof.
 func TestProofIsCheckedOnce(t *testing.T) {
@@ -362,6 +377,22 @@ func TestProofIsCheckedOnce(t *testing.T) {
 	address := rpctest.ServeHTTP(t, bridge.Protect(outer, handlers.ConnectMux(connectauth.WithAuthorizer(w.authorizer))))
 	raw := w.mint(true)
 	header := http.Header{"Authorization": {"DPoP " + raw}, "Dpop": {w.prove(rpctest.Unary, raw, "")}}
+	// The proof of one token is none of another, whoever was let in further out.
+	path, other := rpctest.Procedure(rpctest.GuardedService, rpctest.Unary), w.mint(true)
+	decide := func(ctx context.Context, raw, procedure, dpop string) (context.Context, error) {
+		r := &http.Request{Method: http.MethodPost, URL: &url.URL{Path: path}, Host: "api.example.com", Header: http.Header{"Authorization": {"DPoP " + raw}, "Dpop": {dpop}}}
+		req := drawbridge.HTTPRequest(r)
+		req.Procedure, req.Service = procedure, outer
+		return w.authorizer.Authorize(ctx, req)
+	}
+	proven := w.prove(rpctest.Unary, other, "")
+	ctx, err := decide(t.Context(), other, "", proven)
+	wantOutcome(t, err, letIn)
+	_, err = decide(ctx, other, path, proven)
+	wantOutcome(t, err, letIn)
+	_, err = decide(ctx, raw, path, proven)
+	wantOutcome(t, err, challenge.ReasonInvalidToken)
+
 	for i, want := range []bool{true, false} {
 		_, err := rpctest.CallConnect(t.Context(), rpctest.H2C(t), address, rpctest.GuardedService, rpctest.Unary, header)
 		if (err == nil) != want {

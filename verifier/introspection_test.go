@@ -228,19 +228,20 @@ func TestNoAnswer(t *testing.T) {
 	var elsewhere atomic.Int64
 	o.issuer.ServeDiscoveryAt(authtest.OpenIDPath, "/elsewhere")
 	for name, h := range map[string]http.Handler{
-		"500":            authtest.Answer(500, "text/html", "<html>"+raw),
-		"503":            authtest.Answer(503, "application/json", `{"active":true}`),
-		"400":            authtest.Answer(400, "application/json", `{"error":"invalid_request"}`),
-		"204":            authtest.Answer(204, "application/json", ""),
-		"HTML":           authtest.Answer(200, "text/html", "<html>"+raw+"</html>"),
-		"nothing":        authtest.Answer(200, "application/json", ""),
-		"null":           authtest.Answer(200, "application/json", "null"),
-		"an array":       authtest.Answer(200, "application/json", `[{"active":true}]`),
-		"half an answer": authtest.Answer(200, "application/json", `{"active":true,"sub":"`),
-		"twice active":   authtest.Answer(200, "application/json", `{"active":false,"active":true,"sub":"x","aud":"y"}`),
-		"a long answer":  authtest.Answer(200, "application/json", `{"active":true,"x":"`+strings.Repeat("x", 1<<20)+`"}`),
-		"a deep answer":  authtest.Answer(200, "application/json", `{"active":true,"x":`+strings.Repeat("[", 500)+strings.Repeat("]", 500)+`}`),
-		"a redirect":     http.RedirectHandler(o.issuer.URL+"/elsewhere", http.StatusTemporaryRedirect),
+		"500":                            authtest.Answer(500, "text/html", "<html>"+raw),
+		"503":                            authtest.Answer(503, "application/json", `{"active":true}`),
+		"400":                            authtest.Answer(400, "application/json", `{"error":"invalid_request"}`),
+		"204":                            authtest.Answer(204, "application/json", ""),
+		"HTML":                           authtest.Answer(200, "text/html", "<html>"+raw+"</html>"),
+		"nothing":                        authtest.Answer(200, "application/json", ""),
+		"null":                           authtest.Answer(200, "application/json", "null"),
+		"an array":                       authtest.Answer(200, "application/json", `[{"active":true}]`),
+		"half an answer":                 authtest.Answer(200, "application/json", `{"active":true,"sub":"`),
+		"twice active":                   authtest.Answer(200, "application/json", `{"active":false,"active":true,"sub":"x","aud":"y"}`),
+		"a long answer":                  authtest.Answer(200, "application/json", `{"active":true,"x":"`+strings.Repeat("x", 1<<20)+`"}`),
+		"a good answer that is too long": authtest.Answer(200, "application/json", `{"active":true,"sub":"x","aud":"y","x":"`+strings.Repeat("x", 64<<10)+`"}`),
+		"a deep answer":                  authtest.Answer(200, "application/json", `{"active":true,"x":`+strings.Repeat("[", 500)+strings.Repeat("]", 500)+`}`),
+		"a redirect":                     http.RedirectHandler(o.issuer.URL+"/elsewhere", http.StatusTemporaryRedirect),
 	} {
 		o.issuer.HandleDiscovery(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path == "/elsewhere" {
@@ -326,6 +327,47 @@ func TestOneRequest(t *testing.T) {
 			t.Errorf("%d of 1,000 were accepted", good.Load())
 		}
 	})
+}
+
+// TestRequestsAreBounded: a flood of tokens is not passed on all at once, and a transport
+// that panics fails its callers alone.
+func TestRequestsAreBounded(t *testing.T) {
+	o := newOpaque(t, nil)
+	wants(t, o.verifier, o.mint(nil), o.resource, nil)
+	arrived, release := o.issuer.HoldIntrospection()
+	defer release()
+	const most = 64
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		inAllCalls(most, func(i int) {
+			if _, err := o.verifier.VerifyToken(t.Context(), fmt.Sprint("invented-", i), o.resource); !errors.Is(err, token.ErrInvalid) {
+				t.Errorf("got %v", err)
+			}
+		})
+	}()
+	for range most {
+		<-arrived
+	}
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	o.asks(t, 0, func() {
+		_, err := o.verifier.VerifyToken(gone, "one more", o.resource)
+		if !errors.Is(err, token.ErrUnavailable) || !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "waiting to ask") {
+			t.Errorf("one more: got %v", err)
+		}
+	})
+	release()
+	<-done
+	wants(t, o.verifier, o.mint(nil), o.resource, nil) // the turns were given back
+
+	broken := newOpaque(t, func(c *verifier.Config) {
+		c.Introspection[0].Endpoint = c.Introspection[0].Issuer + "/introspect"
+		c.Introspection[0].HTTPClient = &http.Client{Transport: transport(func(*http.Request) (*http.Response, error) { panic("broken") })}
+	})
+	for range most + 1 {
+		wants(t, broken.verifier, broken.mint(nil), broken.resource, token.ErrUnavailable)
+	}
 }
 
 // TestRouting: a token is shown to one server at most, that of the resource, and a

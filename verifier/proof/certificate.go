@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"strings"
 
 	"github.com/drawbridge-rpc/drawbridge/internal/jwt"
 	"github.com/drawbridge-rpc/drawbridge/token"
@@ -71,7 +70,7 @@ func NewCertificate(config CertificateConfig) (*Certificate, error) {
 // port is refused, because the peer could be a proxy. Texts are meant for a log: one
 // printable line, without any part of the token or the field.
 func (c *Certificate) CheckBinding(_ context.Context, info *token.Info, req token.Request) error {
-	want, err := certificateOf(info)
+	_, want, err := confirmedHash(info, certificateMethod)
 	if err != nil {
 		return fmt.Errorf("%w: %w", token.ErrInvalid, err)
 	}
@@ -87,22 +86,6 @@ func (c *Certificate) CheckBinding(_ context.Context, info *token.Info, req toke
 
 // A certificateHash is the SHA-256 hash of a certificate in its DER encoding.
 type certificateHash [sha256.Size]byte
-
-// certificateOf returns the x5t#S256 of a token (RFC 8705 §3.1).
-func certificateOf(info *token.Info) (hash certificateHash, err error) {
-	text, ok := info.Confirmation[certificateMethod].(string)
-	if !ok {
-		return hash, errors.New("the x5t#S256 in cnf is missing or not a string")
-	}
-	// The length keeps the decoder within the array. It skips line breaks.
-	if len(text) != jwt.Encoding.EncodedLen(len(hash)) || strings.ContainsAny(text, "\r\n") {
-		return hash, errors.New("the x5t#S256 in cnf is not a SHA-256 thumbprint")
-	}
-	if _, err := jwt.Encoding.Decode(hash[:], []byte(text)); err != nil {
-		return hash, fmt.Errorf("the x5t#S256 in cnf is %w", jwt.ErrNotBase64)
-	}
-	return hash, nil
-}
 
 // presented returns the hash of the client's certificate.
 func (c *Certificate) presented(req token.Request) (certificateHash, error) {

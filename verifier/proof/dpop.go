@@ -118,10 +118,11 @@ func (d *DPoP) ValidateOnly() *DPoP {
 // also unwraps to the error of the store. Texts are meant for a log: one printable
 // line, without any part of the token or a secret.
 func (d *DPoP) CheckBinding(ctx context.Context, info *token.Info, req token.Request) error {
-	jkt, err := thumbprintOf(info)
+	text, hash, err := confirmedHash(info, "jkt")
 	if err != nil {
-		return err
+		return fmt.Errorf("%w: %w", token.ErrInvalid, err)
 	}
+	jkt := boundKey{text, hash}
 	now := d.now()
 	p, err := d.check(&jkt, req, now)
 	if err != nil {
@@ -134,21 +135,6 @@ func (d *DPoP) CheckBinding(ctx context.Context, info *token.Info, req token.Req
 type boundKey struct {
 	text string
 	hash [sha256.Size]byte
-}
-
-// thumbprintOf returns the jkt of a token (RFC 9449 §6.1).
-func thumbprintOf(info *token.Info) (jkt boundKey, err error) {
-	var ok bool
-	if jkt.text, ok = info.Confirmation["jkt"].(string); !ok {
-		return jkt, fmt.Errorf("%w: the jkt in cnf is missing or not a string", token.ErrInvalid)
-	}
-	if len(jkt.text) != jwt.Encoding.EncodedLen(len(jkt.hash)) || strings.ContainsAny(jkt.text, "\r\n") {
-		return jkt, fmt.Errorf("%w: the jkt in cnf is not a SHA-256 thumbprint", token.ErrInvalid)
-	}
-	if _, err := jwt.Encoding.Decode(jkt.hash[:], []byte(jkt.text)); err != nil {
-		return jkt, fmt.Errorf("%w: the jkt in cnf is %w", token.ErrInvalid, jwt.ErrNotBase64)
-	}
-	return jkt, nil
 }
 
 // check checks everything but whether the proof was used before. What is cheap

@@ -63,17 +63,7 @@ test: ## Test every module, with the race detector where there is a C compiler
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (default 20s)
-	@failed=; count=0; for module in $(MODULES); do \
-		listed=$$(cd "$$module" && go test -list '^Fuzz' ./...) || { echo "$$listed"; exit 1; }; \
-		targets=$$(echo "$$listed" | awk '/^Fuzz/ { names[n++] = $$1 } /^ok/ { for (i = 0; i < n; i++) print $$2 ":" names[i]; n = 0 }'); \
-		for target in $$targets; do \
-			package=$${target%:*}; name=$${target##*:}; count=$$((count + 1)); \
-			printf '\n--- %s %s\n' "$$package" "$$name"; \
-			(cd "$$module" && go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "$$package") || failed="$$failed $$name"; \
-		done; \
-	done; \
-	if [ -n "$$failed" ]; then printf '\nmake $@: FAILED:%s\n' "$$failed"; exit 1; fi; \
-	printf '\nmake $@: %s targets passed\n' "$$count"
+	@FUZZTIME=$(FUZZTIME) .ci/fuzz $(MODULES)
 
 .PHONY: bench
 bench: ## Run every benchmark for BENCHTIME (default 1s)

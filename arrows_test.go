@@ -64,7 +64,7 @@ var arrows = map[string]node{
 	// What is required, and what verifies. They do not know each other.
 	"policy": {
 		floor:   2,
-		imports: []string{"challenge", "fault", "internal/rpc", "internal/wwwauth", "token"},
+		imports: []string{"challenge", "fault", "internal/rpc", "internal/wwwauth", "proto/drawbridge/v1", "token"},
 		without: allTrees,
 	},
 	"verifier": {

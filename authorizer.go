@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"github.com/drawbridge-rpc/drawbridge/challenge"
+	"github.com/drawbridge-rpc/drawbridge/fault"
 )
 
 // Authorizer decides about calls. It is safe for concurrent use. It has one
@@ -38,8 +39,15 @@ func (a *Authorizer) Reconfigure(cfg Config) error {
 		return err
 	}
 	a.state.Store(s)
+	for _, warning := range s.table.Warnings() {
+		s.log().Warn("drawbridge: policy: " + warning.Error())
+	}
 	return nil
 }
+
+// Warnings returns what may be a mistake in the policy and is no fault, see
+// [policy.Table.Warnings]. They are also logged when the configuration is set.
+func (a *Authorizer) Warnings() []*fault.Fault { return a.state.Load().table.Warnings() }
 
 // Authorize decides about a request. It returns a context that carries the
 // caller, for [token.FromContext] and [Authorizer.Check], or a

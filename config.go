@@ -28,6 +28,8 @@ type Config struct {
 	Resources []Resource
 	// Policy is what each RPC requires of its caller.
 	Policy policy.Policy
+	// Compiler compiles Policy. The zero Compiler is ready to use.
+	Compiler policy.Compiler
 	// Verifier verifies access tokens. Required.
 	Verifier token.Verifier
 	// Bindings check proofs of possession, by confirmation method: the member

@@ -54,6 +54,9 @@ func (s *state) logDenial(ctx context.Context, req *Request, r *record) {
 	if span := spanOf(ctx, req); span.HasTraceID() {
 		attrs = append(attrs, slog.String("trace_id", span.TraceID().String()))
 	}
+	if r.at != nil && r.at.requirement != nil && r.at.requirement.Source() != "" {
+		attrs = append(attrs, slog.String("rule", clip(r.at.requirement.Source(), maxName)))
+	}
 	attrs = append(attrs, requiredOf(denial)...)
 	if r.info != nil {
 		attrs = append(attrs, factsOf(r.info, denial.Reason)...)

@@ -102,6 +102,29 @@ func extrasOf(directory *resource.Directory, configured []Resource) map[*resourc
 	return all
 }
 
+// located returns the parts of the resources that select one. The policy says which
+// services some of them have.
+func (cfg *Config) located(table *policy.Table, faults *fault.List) []resource.Config {
+	located := make([]resource.Config, len(cfg.Resources))
+	for i, r := range cfg.Resources {
+		located[i] = r.located()
+	}
+	if table == nil {
+		return located
+	}
+	named := table.Resources()
+	for _, identifier := range slices.Sorted(maps.Keys(named)) {
+		i := slices.IndexFunc(cfg.Resources, func(r Resource) bool { return r.Identifier == identifier })
+		if i < 0 {
+			faults.Add(fmt.Sprintf("Policy.Resources[%q]", identifier), identifier, "is not the Identifier of a resource of the server",
+				"write it as it stands there, or add the resource")
+			continue
+		}
+		located[i].Services = named[identifier]
+	}
+	return located
+}
+
 // located returns the part of r that selects a resource.
 func (r *Resource) located() resource.Config {
 	return resource.Config{

@@ -63,19 +63,17 @@ type checkpoint struct {
 func newState(owner *Authorizer, cfg *Config) (*state, error) {
 	faults := fault.List{Within: "drawbridge: "}
 	cfg.check(&faults)
-	configured := make([]resource.Config, len(cfg.Resources))
-	for i, r := range cfg.Resources {
-		configured[i] = r.located()
-	}
+	table, err := cfg.Compiler.Compile(cfg.Policy)
+	configured := cfg.located(table, &faults)
 	proxies := resource.Proxies{Networks: cfg.TrustedProxies, Field: cfg.ForwardedField}
 	before := faults.Len()
 	directory := resource.NewDirectory(configured, proxies, &faults)
 	isValid := faults.Len() == before
-	table, err := policy.Compile(cfg.Policy)
 	faults.Join(err)
 	if isValid && err == nil {
 		checkServed(directory, table, &faults)
 		cfg.checkRuleProofs(table, &faults)
+		checkGrantable(directory, table, cfg.Verifier, &faults)
 	}
 	if isValid && !isNil(cfg.Verifier) {
 		checkVerifier(directory, cfg.Verifier, &faults)

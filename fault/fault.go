@@ -20,6 +20,10 @@ import (
 // errors.As finds the first Fault in the error of a constructor, and [All] finds
 // all of them.
 type Fault struct { //nolint:errname // fault.FaultError would say it twice.
+	// Source is where the value is written, such as "policy.yaml:12", if that is not
+	// a Go program. It is the name of a file, and the number of a line where that is
+	// known.
+	Source string
 	// Place is the field, after the package of the constructor, such as
 	// `drawbridge: Resources[0].Identifier`.
 	Place string
@@ -33,9 +37,14 @@ type Fault struct { //nolint:errname // fault.FaultError would say it twice.
 	Remedy string
 }
 
-// Error returns the place, the value, the reason and the remedy on one line.
+// Error returns the source, the place, the value, the reason and the remedy on one
+// line.
 func (f *Fault) Error() string {
 	var text strings.Builder
+	if f.Source != "" {
+		text.WriteString(f.Source)
+		text.WriteString(": ")
+	}
 	if f.Place != "" {
 		text.WriteString(f.Place)
 		text.WriteString(": ")
@@ -89,6 +98,11 @@ type List struct {
 // Add adds a fault. The value and the remedy may be empty.
 func (l *List) Add(place, value, reason, remedy string) {
 	l.faults = append(l.faults, &Fault{Place: l.Within + place, Value: value, Reason: reason, Remedy: remedy})
+}
+
+// AddAt is Add for a value that is written at a source.
+func (l *List) AddAt(source, place, value, reason, remedy string) {
+	l.faults = append(l.faults, &Fault{Source: source, Place: l.Within + place, Value: value, Reason: reason, Remedy: remedy})
 }
 
 // Join adds the faults of another constructor unchanged. A nil error adds

@@ -84,22 +84,22 @@ func (c *compiler) authentication(where string, rule Rule) *authentication {
 	for i, value := range rule.ACRValues {
 		switch {
 		case value == "":
-			c.faults.Add(where+".ACRValues", "", "contains an empty value", "")
+			c.fault(where+".ACRValues", "", "contains an empty value", "")
 		case !wwwauth.ValidScopeToken(value):
-			c.faults.Add(where+".ACRValues", value,
+			c.fault(where+".ACRValues", value,
 				"cannot stand in a challenge: RFC 9470 §3 and RFC 6750 §3 allow visible ASCII without space, quote and backslash", "")
 		case slices.Contains(rule.ACRValues[:i], value):
-			c.faults.Add(where+".ACRValues", value, "is listed twice", "")
+			c.fault(where+".ACRValues", value, "is listed twice", "")
 		}
 	}
 	switch {
 	case rule.MaxAge < 0:
-		c.faults.Add(where+".MaxAge", rule.MaxAge.String(), "is negative", "")
+		c.fault(where+".MaxAge", rule.MaxAge.String(), "is negative", "")
 	case rule.MaxAge%time.Second != 0:
-		c.faults.Add(where+".MaxAge", rule.MaxAge.String(), "is not in whole seconds, which RFC 9470 §3 asks for", "")
+		c.fault(where+".MaxAge", rule.MaxAge.String(), "is not in whole seconds, which RFC 9470 §3 asks for", "")
 	}
 	if rule.Party == token.PartyClient {
-		c.faults.Add(where, "", "asks for a token of a client and for the authentication of a user, so every call would be denied",
+		c.fault(where, "", "asks for a token of a client and for the authentication of a user, so every call would be denied",
 			"remove ACRValues and MaxAge, or Party")
 	}
 	compiled := &authentication{acrValues: append([]string(nil), rule.ACRValues...)}

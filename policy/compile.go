@@ -2,7 +2,6 @@ package policy
 
 import (
 	"fmt"
-	"slices"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
@@ -10,21 +9,68 @@ import (
 	"github.com/drawbridge-rpc/drawbridge/challenge"
 	"github.com/drawbridge-rpc/drawbridge/fault"
 	"github.com/drawbridge-rpc/drawbridge/internal/rpc"
-	"github.com/drawbridge-rpc/drawbridge/internal/wwwauth"
 )
 
-// offlineAccess asks for a refresh token, which a resource does not require. It
-// belongs in no challenge and in no metadata document (MCP authorization).
-const offlineAccess = "offline_access"
+// Compile is [Compiler.Compile] of the zero Compiler.
+func Compile(p Policy) (*Table, error) { return Compiler{}.Compile(p) }
+
+// A Compiler compiles policies. The zero Compiler is ready to use. It may be used
+// concurrently.
+type Compiler struct {
+	// Descriptors are those that the names of services and methods are checked
+	// against. Nil means the ones that are linked into the program
+	// (protoregistry.GlobalFiles).
+	Descriptors Descriptors
+	// RequireRules makes it a fault, in place of a warning, if a service that has a
+	// descriptor has a method without a rule.
+	RequireRules bool
+}
+
+// Descriptors finds protobuf descriptors. It is implemented by
+// [*protoregistry.Files].
+type Descriptors interface {
+	// FindDescriptorByName returns the descriptor with a full name. The error is
+	// protoregistry.NotFound if there is none.
+	FindDescriptorByName(name protoreflect.FullName) (protoreflect.Descriptor, error)
+	// RangeFiles calls yield for each file until it returns false.
+	RangeFiles(yield func(file protoreflect.FileDescriptor) bool)
+}
+
+var _ Descriptors = (*protoregistry.Files)(nil)
 
 // Compile checks a policy and returns its [Table]. The error joins a
-// [*fault.Fault] for each fault, in a stable order.
+// [*fault.Fault] for each fault, in a stable order. What may be a mistake, and does
+// no harm, is in [Table.Warnings].
 //
-// Compile checks names against the protobuf descriptors that are linked into the
-// program (protoregistry.GlobalFiles), so that a rule for a service or method
+// Compile checks names against descriptors, so that a rule for a service or method
 // that does not exist is an error.
-func Compile(p Policy) (*Table, error) {
-	c := compiler{
+func (config Compiler) Compile(p Policy) (*Table, error) {
+	if config.Descriptors == nil {
+		config.Descriptors = protoregistry.GlobalFiles
+	}
+	c := config.compile(&p)
+	if err := c.faults.Err(); err != nil {
+		return nil, err
+	}
+	if p.replaced != nil {
+		// What is wrong with a rule that is replaced harms nobody.
+		c.warnOfWeaker(config.compile(p.replaced).table)
+	}
+	return c.table, nil
+}
+
+type compiler struct {
+	Compiler
+
+	hierarchy hierarchy
+	table     *Table
+	faults    fault.List
+	source    string // of the rule that is being compiled
+}
+
+func (config Compiler) compile(p *Policy) *compiler {
+	c := &compiler{
+		Compiler:  config,
 		faults:    fault.List{Within: "policy: "},
 		hierarchy: newHierarchy(p.Implies),
 		table: &Table{
@@ -32,22 +78,37 @@ func Compile(p Policy) (*Table, error) {
 			services:  newIndex(),
 			open:      newIndex(),
 			described: make(map[string]bool),
+			resources: clonedLists(p.Resources),
 		},
+	}
+	for _, f := range p.faults {
+		c.faults.Join(f)
 	}
 	c.checkImplies(p.Implies)
 	for _, name := range sortedKeys(p.Services) {
 		c.service(name, p.Services[name])
 	}
-	if err := c.faults.Err(); err != nil {
-		return nil, err
-	}
-	return c.table, nil
+	c.checkResources(p)
+	return c
 }
 
-type compiler struct {
-	hierarchy hierarchy
-	table     *Table
-	faults    fault.List
+// fault adds a fault of the rule that is being compiled, or of the policy.
+func (c *compiler) fault(place, value, reason, remedy string) {
+	c.faults.AddAt(c.source, place, value, reason, remedy)
+}
+
+func (c *compiler) checkResources(p *Policy) {
+	for _, identifier := range sortedKeys(p.Resources) {
+		place := fmt.Sprintf("Resources[%q]", identifier)
+		if len(p.Resources[identifier]) == 0 {
+			c.fault(place, "", "has no services", "remove it for those of the resource")
+		}
+		for i, service := range p.Resources[identifier] {
+			if _, ok := p.Services[service]; !ok {
+				c.fault(fmt.Sprintf("%s[%d]", place, i), service, "is not a service of the policy", "")
+			}
+		}
+	}
 }
 
 func (c *compiler) checkImplies(implies map[string][]string) {
@@ -55,28 +116,31 @@ func (c *compiler) checkImplies(implies map[string][]string) {
 		where := fmt.Sprintf("Implies[%q]", scope)
 		c.checkScopes(where, append([]string{scope}, implies[scope]...))
 		if len(implies[scope]) == 0 {
-			c.faults.Add(where, "", "implies nothing", "remove it")
+			c.fault(where, "", "implies nothing", "remove it")
 		}
 	}
 	for _, cycle := range c.hierarchy.cycles() {
-		c.faults.Add("Implies", cycle, "is a cycle of scopes that imply each other", "")
+		c.fault("Implies", cycle, "is a cycle of scopes that imply each other", "")
 	}
 }
 
 func (c *compiler) service(name string, service Service) {
 	where := fmt.Sprintf("Services[%q]", name)
 	if !rpc.ValidService(name) {
-		c.faults.Add(where, name, "is not a protobuf service name such as inventory.v1.InventoryService", "")
+		c.fault(where, name, "is not a protobuf service name such as inventory.v1.InventoryService", "")
 		return
 	}
 	if service.Rule.IsZero() && len(service.Methods) == 0 {
-		c.faults.Add(where, "", "has neither a rule nor methods", "remove it to deny every call")
+		c.fault(where, "", "has neither a rule nor methods", "remove it to deny every call")
 	}
 	descriptor := c.describe(where, name, service.NoDescriptor)
 	c.table.described[name] = descriptor != nil
 	c.spread(name, c.rule(where+".Rule", name, service.Rule), descriptor)
 	for _, method := range sortedKeys(service.Methods) {
 		c.method(where, name, method, service.Methods[method], descriptor)
+	}
+	if descriptor != nil && service.Rule.IsZero() {
+		c.warnOfUncovered(where, service.Methods, descriptor)
 	}
 }
 
@@ -100,19 +164,19 @@ func (c *compiler) method(where, service, method string, rule Rule, descriptor p
 	where = fmt.Sprintf("%s.Methods[%q]", where, method)
 	switch {
 	case !rpc.ValidMethod(method):
-		c.faults.Add(where, method, "is not the plain name of a method such as ListItems", "")
+		c.fault(where, method, "is not the plain name of a method such as ListItems", "")
 	case descriptor != nil && descriptor.Methods().ByName(protoreflect.Name(method)) == nil:
-		c.faults.Add(where, method, "is not a method of service "+service, "")
+		c.fault(where, method, "is not a method of service "+service, "")
 	}
 	c.table.methods["/"+service+"/"+method] = c.rule(where, service, rule)
 }
 
 // describe returns the descriptor of a service, or nil.
 func (c *compiler) describe(where, name string, noDescriptor bool) protoreflect.ServiceDescriptor {
-	found, err := protoregistry.GlobalFiles.FindDescriptorByName(protoreflect.FullName(name))
+	found, err := c.Descriptors.FindDescriptorByName(protoreflect.FullName(name))
 	if err != nil {
 		if !noDescriptor {
-			c.faults.Add(where, name, "is not the name of a service whose descriptor is linked into this program",
+			c.fault(where, name, "is not the name of a service whose descriptor is linked into this program",
 				"import its generated package, or set NoDescriptor if the program has none, as of a plain HTTP handler, "+
 					"a service that is served elsewhere, or the handlers of connectrpc.com/grpchealth and connectrpc.com/grpcreflect")
 		}
@@ -120,66 +184,41 @@ func (c *compiler) describe(where, name string, noDescriptor bool) protoreflect.
 	}
 	service, ok := found.(protoreflect.ServiceDescriptor)
 	if !ok {
-		c.faults.Add(where, name, fmt.Sprintf("is a protobuf %T, not a service", found), "")
+		c.fault(where, name, fmt.Sprintf("is a protobuf %T, not a service", found), "")
 		return nil
 	}
 	return service
 }
 
-// rule compiles a rule. It returns nil for the zero Rule.
+// rule compiles a rule. It returns nil for one that denies every caller.
 func (c *compiler) rule(where, service string, rule Rule) *Requirement {
-	if rule.IsZero() {
+	c.source = rule.Source
+	defer func() { c.source = "" }()
+	if rule.Denied && (rule.Public || rule.needsToken()) {
+		c.fault(where, "", "is denied and allows callers", "remove Denied, or everything else")
+	}
+	if rule.denies() {
 		return nil
 	}
 	if rule.Public && rule.needsToken() {
-		c.faults.Add(where, "", "is public and requires a token", "remove Public, or everything else")
+		c.fault(where, "", "is public and requires a token", "remove Public, or everything else")
 	}
 	if rule.Authenticated && rule.hasScopes() {
-		c.faults.Add(where, "", "sets both Authenticated and scopes", "remove Authenticated: scopes require a token, too")
+		c.fault(where, "", "sets both Authenticated and scopes", "remove Authenticated: scopes require a token, too")
 	}
 	if rule.Proof > ProofRefused {
-		c.faults.Add(where+".Proof", rule.Proof.String(), "is not a value of Proof", "")
+		c.fault(where+".Proof", rule.Proof.String(), "is not a value of Proof", "")
 	}
-	c.checkScopes(where+".Scopes", rule.Scopes)
-	c.checkScopes(where+".AnyScopes", rule.AnyScopes)
 	requirement := &Requirement{
-		service: service, public: rule.Public, proof: rule.Proof, scopes: slices.Concat(rule.Scopes, rule.AnyScopes),
-		identity: c.identity(where, rule), authentication: c.authentication(where, rule),
+		service: service, rule: rule.clone(),
+		identity: c.identity(where, rule), authentication: c.authentication(where, rule), claims: c.claims(where, rule),
 	}
+	c.scopes(where, rule, requirement)
 	c.table.requirements = append(c.table.requirements, requirement)
-	for _, scope := range rule.Scopes {
-		requirement.all = append(requirement.all, c.hierarchy.satisfying(scope))
-		requirement.ask = append(requirement.ask, scope)
-	}
-	if len(rule.AnyScopes) > 0 {
-		var sufficient []string
-		for _, scope := range rule.AnyScopes {
-			sufficient = append(sufficient, c.hierarchy.satisfying(scope)...)
-		}
-		requirement.all = append(requirement.all, sufficient)
-		if first := rule.AnyScopes[0]; !slices.Contains(requirement.ask, first) {
-			requirement.ask = append(requirement.ask, first)
-		}
-	}
 	requirement.lacksScope = &ShortfallError{Reason: challenge.ReasonInsufficientScope, Scopes: requirement.ask}
 	acrValues, maxAge := requirement.ChallengeAuthentication()
 	requirement.lacksAuthentication = &ShortfallError{
 		Reason: challenge.ReasonInsufficientAuthentication, Scopes: requirement.ask, ACRValues: acrValues, MaxAge: maxAge,
 	}
 	return requirement
-}
-
-func (c *compiler) checkScopes(where string, scopes []string) {
-	for i, scope := range scopes {
-		switch {
-		case scope == "":
-			c.faults.Add(where, "", "contains an empty scope", "")
-		case !wwwauth.ValidScopeToken(scope):
-			c.faults.Add(where, scope, "is not a scope: RFC 6749 §3.3 allows visible ASCII without space, quote and backslash", "")
-		case scope == offlineAccess:
-			c.faults.Add(where, scope, "asks for a refresh token and is not a scope of a resource", "")
-		case slices.Contains(scopes[:i], scope):
-			c.faults.Add(where, scope, "is listed twice", "")
-		}
-	}
 }

@@ -90,18 +90,18 @@ func (c *compiler) identity(where string, rule Rule) *identity {
 		return nil
 	}
 	if rule.Party > token.PartyClient {
-		c.faults.Add(where+".Party", strconv.Itoa(int(rule.Party)), "is not a party", "set token.PartyUser, token.PartyClient, or nothing")
+		c.fault(where+".Party", strconv.Itoa(int(rule.Party)), "is not a party", "set token.PartyUser, token.PartyClient, or nothing")
 	}
 	if rule.NoActor && len(rule.Actors) > 0 {
-		c.faults.Add(where, "", "sets both NoActor and Actors", "set Actors to allow those alone, or NoActor to allow none")
+		c.fault(where, "", "sets both NoActor and Actors", "set Actors to allow those alone, or NoActor to allow none")
 	}
 	for i, actor := range rule.Actors {
 		place := fmt.Sprintf("%s.Actors[%d]", where, i)
 		switch {
 		case actor.Subject == "" && actor.ClientID == "":
-			c.faults.Add(place, "", "names no actor", "set Subject or ClientID")
+			c.fault(place, "", "names no actor", "set Subject or ClientID")
 		case slices.Contains(rule.Actors[:i], actor):
-			c.faults.Add(place, cmp.Or(actor.Subject, actor.ClientID), "is listed twice", "")
+			c.fault(place, cmp.Or(actor.Subject, actor.ClientID), "is listed twice", "")
 		}
 	}
 	return &identity{party: rule.Party, actors: slices.Clone(rule.Actors), noActor: rule.NoActor}

@@ -36,6 +36,15 @@ func (h hierarchy) satisfying(scope string) []string {
 	return found
 }
 
+// satisfyingAny returns what satisfies one of the scopes.
+func (h hierarchy) satisfyingAny(scopes []string) []string {
+	var found []string
+	for _, scope := range scopes {
+		found = append(found, h.satisfying(scope)...)
+	}
+	return found
+}
+
 // cycles returns the cycles of implications, written "a → b → a". Of cycles that
 // share scopes, it returns at least one.
 func (h hierarchy) cycles() []string {
@@ -68,6 +77,15 @@ func (h hierarchy) cycles() []string {
 		visit(scope)
 	}
 	return cycles
+}
+
+// clonedLists returns a deep copy.
+func clonedLists(m map[string][]string) map[string][]string {
+	clone := make(map[string][]string, len(m))
+	for key, list := range m {
+		clone[key] = slices.Clone(list)
+	}
+	return clone
 }
 
 func sortedKeys[V any](m map[string]V) []string {

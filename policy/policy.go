@@ -2,14 +2,17 @@
 // valid token, or a token that has certain scopes, whose user authenticated in a
 // certain way, or that speaks for certain parties.
 //
-// A [Policy] is plain data, keyed by service name. [Compile] checks it and
-// returns a [Table], an immutable map from procedures to requirements. A
-// procedure without a rule is denied.
+// A [Policy] is plain data, keyed by service name. It is written in Go, beside each
+// RPC as protobuf options ([FromOptions]), or in a file, which
+// package drawbridge/policyfile reads; [Policy.Override] puts them together.
+// [Compile] checks it and returns a [Table], an immutable map from procedures to
+// requirements. A procedure without a rule is denied.
 package policy
 
 import (
 	"time"
 
+	"github.com/drawbridge-rpc/drawbridge/fault"
 	"github.com/drawbridge-rpc/drawbridge/token"
 )
 
@@ -25,6 +28,13 @@ type Policy struct {
 	// {"admin": {"write"}, "write": {"read"}}, a token with admin satisfies a
 	// rule that requires write or read. It is transitive, and cycles are errors.
 	Implies map[string][]string
+	// Resources holds the services that clients reach through a protected resource,
+	// by its identifier. They take the place of the Services of that resource, which
+	// the server must have.
+	Resources map[string][]string
+
+	replaced *Policy        // what Override put rules over
+	faults   []*fault.Fault // what was wrong with the options of descriptors
 }
 
 // Service holds the rules of one service.
@@ -53,9 +63,9 @@ type Service struct {
 	NoDescriptor bool
 }
 
-// Rule is the requirement of one procedure on its caller. Public stands alone. With
-// any other field the caller needs a valid token, which has to meet every field that
-// is set. The zero Rule denies every caller.
+// Rule is the requirement of one procedure on its caller. Public and Denied each stand
+// alone. With any other field but Reason and Source the caller needs a valid token,
+// which has to meet every field that is set. The zero Rule denies every caller.
 //
 // ACRValues and MaxAge are met or not when a call begins: a stream goes on while the
 // user's authentication ages.
@@ -63,6 +73,15 @@ type Rule struct {
 	// Public allows every caller. A token that is sent nevertheless is ignored. The
 	// server may lack the service, see [Service].
 	Public bool
+	// Denied denies every caller, as the zero Rule does. [Policy.Override] takes the
+	// zero Rule of a service for one that is not there, and Denied for one that is.
+	Denied bool
+	// Reason says why the rule is as it is, above all why it is public. It has no
+	// effect.
+	Reason string
+	// Source is where the rule is written, such as "policy.yaml:12". It stands in
+	// faults and in the log. Empty means a Go program.
+	Source string
 	// Authenticated requires a valid token and no scope.
 	Authenticated bool
 	// Scopes are all required.
@@ -70,6 +89,14 @@ type Rule struct {
 	// AnyScopes are scopes of which one is required, besides all of Scopes. A
 	// challenge asks for the first, which should be the narrowest.
 	AnyScopes []string
+	// AnyScopeSets are sets of scopes of which one is required as a whole, besides
+	// Scopes and AnyScopes: {{"orders:read", "orders:export"}, {"admin"}}. A challenge
+	// asks for the first, which should be the narrowest.
+	AnyScopeSets [][]string
+	// Claims are conditions on claims of the token, which have to be met all. No
+	// further scope mends what a claim lacks: such a denial has the reason
+	// [challenge.ReasonForbidden].
+	Claims []ClaimCondition
 	// ACRValues are authentication context classes, in order of preference, of which
 	// the user's authentication needs one (RFC 9470 §3). They are compared byte for
 	// byte with the acr claim of the token: one class does not include another, so
@@ -98,15 +125,22 @@ type Rule struct {
 	Proof Proof
 }
 
-// IsZero reports whether r is the zero Rule, which denies every caller.
-func (r Rule) IsZero() bool { return !r.Public && !r.needsToken() }
+// IsZero reports whether r says nothing about the caller. Such a rule denies every
+// caller.
+func (r Rule) IsZero() bool { return !r.Public && !r.Denied && !r.needsToken() }
+
+// denies reports whether r denies every caller.
+func (r Rule) denies() bool { return r.Denied || r.IsZero() }
 
 // needsToken reports whether a field is set that requires a valid token.
 func (r Rule) needsToken() bool {
-	return r.Authenticated || r.hasScopes() || r.hasAuthentication() || r.hasIdentity() || r.Proof != ProofAllowed
+	return r.Authenticated || r.hasScopes() || r.hasAuthentication() || r.hasIdentity() ||
+		len(r.Claims) > 0 || r.Proof != ProofAllowed
 }
 
-func (r Rule) hasScopes() bool { return len(r.Scopes) > 0 || len(r.AnyScopes) > 0 }
+func (r Rule) hasScopes() bool {
+	return len(r.Scopes) > 0 || len(r.AnyScopes) > 0 || len(r.AnyScopeSets) > 0
+}
 
 func (r Rule) hasAuthentication() bool { return len(r.ACRValues) > 0 || r.MaxAge != 0 }
 

@@ -13,8 +13,7 @@ import (
 // use, and its address identifies the rule within its [Table].
 type Requirement struct {
 	service string
-	public  bool
-	proof   Proof
+	rule    Rule
 	// all holds, for each required scope, every scope that satisfies it: the
 	// scope itself and those that imply it. One of each list is needed.
 	all    [][]string
@@ -23,6 +22,7 @@ type Requirement struct {
 	// identity and authentication are nil if the rule asks for nothing of them.
 	identity       *identity
 	authentication *authentication
+	claims         []claimCondition
 
 	lacksScope, lacksAuthentication *ShortfallError
 }
@@ -80,13 +80,18 @@ var errNoToken = &ShortfallError{Reason: challenge.ReasonNoCredentials}
 // [challenge.ReasonInsufficientScope].
 func (r *Requirement) Check(_ context.Context, in Input) error {
 	switch {
-	case r.public:
+	case r.rule.Public:
 		return nil
 	case in.Info == nil:
 		return errNoToken
 	}
 	if r.identity != nil {
 		if cause := r.identity.check(in.Info); cause != nil {
+			return forbidden(cause)
+		}
+	}
+	for i := range r.claims {
+		if cause := r.claims[i].check(in.Info); cause != nil {
 			return forbidden(cause)
 		}
 	}
@@ -103,15 +108,23 @@ func (r *Requirement) Check(_ context.Context, in Input) error {
 // Service returns the name of the service that the rule belongs to.
 func (r *Requirement) Service() string { return r.service }
 
+// Rule returns the rule, as it was before it was compiled. It is shared, and must not
+// be changed.
+func (r *Requirement) Rule() Rule { return r.rule }
+
+// Source returns where the rule is written, such as "policy.yaml:12". Empty means a Go
+// program.
+func (r *Requirement) Source() string { return r.rule.Source }
+
 // Proof returns whether tokens have to be bound to a key of the client. It is for the
 // Authorizer: Check does not look at bindings.
-func (r *Requirement) Proof() Proof { return r.proof }
+func (r *Requirement) Proof() Proof { return r.rule.Proof }
 
 // Public reports whether r allows every caller.
-func (r *Requirement) Public() bool { return r.public }
+func (r *Requirement) Public() bool { return r.rule.Public }
 
 // ChallengeScopes returns the scopes that a challenge asks for: all of
-// [Rule.Scopes], and the first of [Rule.AnyScopes]. The slice is shared, and must
+// [Rule.Scopes], and the first of [Rule.AnyScopes] and of [Rule.AnyScopeSets]. The slice is shared, and must
 // not be changed.
 func (r *Requirement) ChallengeScopes() []string { return r.ask }
 
@@ -128,6 +141,18 @@ func (r *Requirement) JoinScopes(scopes []string) []string {
 		}
 	}
 	return joined
+}
+
+// UngrantableScopes returns the scopes of the rule that no token can satisfy, if a token
+// can have only those scopes for which canGrant returns true. Every call is then denied.
+func (r *Requirement) UngrantableScopes(canGrant func(scope string) bool) []string {
+	var scopes []string
+	for _, sufficient := range r.all {
+		if !slices.ContainsFunc(sufficient, canGrant) {
+			scopes = append(scopes, sufficient[0])
+		}
+	}
+	return scopes
 }
 
 // satisfiedBy reports whether the granted scopes suffice.

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/drawbridge-rpc/drawbridge/fault"
 	"github.com/drawbridge-rpc/drawbridge/internal/rpc"
 )
 
@@ -16,6 +17,8 @@ type Table struct {
 	open         map[string]*Requirement // by service, of those without a descriptor
 	described    map[string]bool         // every service of the policy → whether it has a descriptor
 	requirements []*Requirement
+	resources    map[string][]string // services by the identifier of a resource
+	warnings     []*fault.Fault
 }
 
 // newIndex returns a map with room for more than eight keys. Go searches a
@@ -51,6 +54,23 @@ func (t *Table) LookupService(service string) *Requirement {
 
 // Requirements iterates over the requirements in the table, each once.
 func (t *Table) Requirements() iter.Seq[*Requirement] { return slices.Values(t.requirements) }
+
+// Procedures iterates over every procedure that the policy or a descriptor names, and
+// over each service as "/pkg.Service/*", with its requirement: sorted, the service
+// before its methods. The requirement is nil if it denies every caller.
+func (t *Table) Procedures() iter.Seq2[string, *Requirement] {
+	return func(yield func(string, *Requirement) bool) {
+		known := t.known()
+		for _, procedure := range sortedKeys(known) {
+			if !yield(procedure, known[procedure]) {
+				return
+			}
+		}
+	}
+}
+
+// Resources returns [Policy].Resources as a copy.
+func (t *Table) Resources() map[string][]string { return clonedLists(t.resources) }
 
 // ScopesOf returns every scope that a rule of one of the services requires, sorted
 // and without duplicates: the scopes_supported of RFC 9728 §2. It omits scopes

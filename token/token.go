@@ -97,6 +97,20 @@ type ResourceChecker interface {
 	CheckResource(resource *Resource) error
 }
 
+// A FactsChecker is a [Verifier] that states what the tokens of an issuer can hold. It is
+// optional. With it, a policy that asks for what no token can have is a fault at
+// construction, instead of a refusal of every token.
+//
+// A Verifier that wraps another one implements it by calling the wrapped one. Its
+// methods are called concurrently, and do not wait for the network. An issuer may also be
+// a pattern of issuers, as in [Resource].Issuers.
+type FactsChecker interface {
+	// CanGrant reports whether the Scopes of a token of issuer can have scope.
+	CanGrant(issuer, scope string) bool
+	// KeepsClaim reports whether the Claims of a token of issuer can have a claim.
+	KeepsClaim(issuer, claim string) bool
+}
+
 // The sentinels that the errors of a [Verifier] unwrap to.
 var (
 	// ErrInvalid means that the token is malformed, forged, expired, or from an

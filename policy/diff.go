@@ -1,0 +1,157 @@
+package policy
+
+import (
+	"maps"
+	"slices"
+)
+
+// A Difference says how a requirement compares with an earlier one.
+type Difference uint8
+
+// The values of a [Difference].
+const (
+	// Same means that the same callers meet both.
+	Same Difference = iota
+	// Looser means that whoever met the earlier requirement meets the later, and
+	// others may, too.
+	Looser
+	// Tighter means that whoever meets the later requirement met the earlier, and
+	// others may no longer.
+	Tighter
+	// Different means that either may be met by callers who do not meet the other.
+	Different
+	// New means that the earlier table knows no such procedure.
+	New
+	// Gone means that the later table knows no such procedure.
+	Gone
+)
+
+// String returns "same", "looser", "tighter", "different", "new" or "gone".
+func (d Difference) String() string {
+	names := [...]string{"same", "looser", "tighter", "different", "new", "gone"}
+	if int(d) >= len(names) {
+		return "invalid"
+	}
+	return names[d]
+}
+
+// A Change is what became of one procedure.
+type Change struct {
+	// Procedure is "/pkg.Service/Method", or "/pkg.Service/*" for the rule of a
+	// service as a whole: that of HTTP handlers, and of methods that no descriptor
+	// knows.
+	Procedure string
+	// Difference is never Same.
+	Difference Difference
+	// Old and New are the requirements, nil for one that denies every caller, or does
+	// not exist.
+	Old, New *Requirement
+}
+
+// Diff returns what changed between two tables, sorted by procedure. Two rules that
+// are written in different ways and are met by the same callers are the same, and so
+// are rules that differ in Reason and Source alone.
+func Diff(before, after *Table) []Change {
+	var changes []Change
+	earlier, later := before.known(), after.known()
+	names := maps.Clone(later)
+	maps.Copy(names, earlier)
+	for _, procedure := range sortedKeys(names) {
+		change := Change{Procedure: procedure, Old: earlier[procedure], New: later[procedure]}
+		_, wasKnown := earlier[procedure]
+		_, isKnown := later[procedure]
+		switch {
+		case !wasKnown:
+			change.Difference = New
+		case !isKnown:
+			change.Difference = Gone
+		default:
+			change.Difference = compare(change.Old, change.New)
+		}
+		if change.Difference != Same {
+			changes = append(changes, change)
+		}
+	}
+	return changes
+}
+
+// compare says how a requirement compares with an earlier one. A nil one denies.
+func compare(before, after *Requirement) Difference {
+	isTighter, isLooser := after.entails(before), before.entails(after)
+	switch {
+	case isTighter && isLooser:
+		return Same
+	case isTighter:
+		return Tighter
+	case isLooser:
+		return Looser
+	default:
+		return Different
+	}
+}
+
+// entails reports whether every caller who meets r meets s. In doubt it reports false.
+func (r *Requirement) entails(s *Requirement) bool {
+	switch {
+	case r == nil || s != nil && s.rule.Public:
+		return true
+	case s == nil || r.rule.Public:
+		return false
+	}
+	// Whoever meets a list of alternatives meets a longer one.
+	for _, list := range s.all {
+		if !slices.ContainsFunc(r.all, func(shorter []string) bool { return isSubset(shorter, list) }) {
+			return false
+		}
+	}
+	for i := range s.claims {
+		condition := &s.claims[i]
+		if !slices.ContainsFunc(r.claims, func(own claimCondition) bool {
+			return slices.Equal(own.path, condition.path) && isSubset(own.values, condition.values)
+		}) {
+			return false
+		}
+	}
+	return r.entailsIdentity(s.identity) && r.entailsAuthentication(s) &&
+		(s.rule.Proof == ProofAllowed || s.rule.Proof == r.rule.Proof)
+}
+
+func (r *Requirement) entailsIdentity(s *identity) bool {
+	switch own := r.identity; {
+	case s == nil:
+		return true
+	case own == nil:
+		return false
+	case s.party != 0 && s.party != own.party:
+		return false
+	case s.noActor:
+		return own.noActor
+	case len(s.actors) > 0 && !own.noActor:
+		return len(own.actors) > 0 && isSubset(own.actors, s.actors)
+	default:
+		return true
+	}
+}
+
+func (r *Requirement) entailsAuthentication(s *Requirement) bool {
+	values, maxAge := s.ChallengeAuthentication()
+	ownValues, ownMaxAge := r.ChallengeAuthentication()
+	if len(values) > 0 && (len(ownValues) == 0 || !isSubset(ownValues, values)) {
+		return false
+	}
+	return maxAge == nil || ownMaxAge != nil && *ownMaxAge <= *maxAge
+}
+
+func isSubset[E comparable](a, b []E) bool {
+	return !slices.ContainsFunc(a, func(e E) bool { return !slices.Contains(b, e) })
+}
+
+// known returns the requirement of each procedure that the table names, and that of each
+// service under "/pkg.Service/*".
+func (t *Table) known() map[string]*Requirement {
+	known := maps.Clone(t.methods)
+	for service, requirement := range t.services {
+		known["/"+service+"/*"] = requirement
+	}
+	return known
+}

@@ -1,0 +1,160 @@
+package policy
+
+import (
+	"fmt"
+	"slices"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+
+	"github.com/drawbridge-rpc/drawbridge/fault"
+	drawbridgev1 "github.com/drawbridge-rpc/drawbridge/proto/drawbridge/v1"
+)
+
+// FromOptions returns the policy that stands in the options of the protobuf services
+// that are linked into the program: (drawbridge.v1.service) and
+// (drawbridge.v1.method). Without names it is that of every service which has such an
+// option, itself or on a method. Of the named ones, one that does not exist or has no
+// option is a fault of [Compile].
+//
+// Implications apply to the whole policy, wherever they stand.
+func FromOptions(services ...string) Policy {
+	return FromDescriptors(protoregistry.GlobalFiles, services...)
+}
+
+// FromDescriptors is [FromOptions] for other descriptors than those that are linked
+// into the program, such as those of a descriptor set. If they have the positions of
+// the source, [Rule.Source] has the line.
+func FromDescriptors(descriptors Descriptors, services ...string) Policy {
+	p := Policy{Services: make(map[string]Service)}
+	for _, name := range services {
+		found, err := descriptors.FindDescriptorByName(protoreflect.FullName(name))
+		service, ok := found.(protoreflect.ServiceDescriptor)
+		if err != nil || !ok {
+			p.Services[name] = Service{} // Compile says why that is a fault.
+			continue
+		}
+		p.addOptions(service)
+		if _, ok := p.Services[name]; !ok {
+			p.faults = append(p.faults, &fault.Fault{
+				Place: fmt.Sprintf("policy: Services[%q]", name), Value: name,
+				Reason: "has no option (drawbridge.v1.service), and none of its methods has (drawbridge.v1.method)",
+				Remedy: "write its rules into " + service.ParentFile().Path() + ", or do not name it",
+			})
+		}
+	}
+	if len(services) > 0 {
+		return p
+	}
+	descriptors.RangeFiles(func(file protoreflect.FileDescriptor) bool {
+		for i := range file.Services().Len() {
+			p.addOptions(file.Services().Get(i))
+		}
+		return true
+	})
+	// RangeFiles has no order, and Compile reports faults in a stable one.
+	slices.SortFunc(p.faults, func(a, b *fault.Fault) int { return slices.Compare([]byte(a.Error()), []byte(b.Error())) })
+	return p
+}
+
+// addOptions adds the rules of a service, if it has any.
+func (p *Policy) addOptions(descriptor protoreflect.ServiceDescriptor) {
+	name := string(descriptor.FullName())
+	var service Service
+	sources := sourcesOf(descriptor)
+	options := new(drawbridgev1.ServiceOptions)
+	hasOptions := p.read(descriptor, drawbridgev1.E_Service, options, sources[-1])
+	if rule := options.GetRule(); rule != nil {
+		service.Rule = fromProto(rule, sources[-1])
+	}
+	p.addImplications(options.GetImplies())
+	for i := range descriptor.Methods().Len() {
+		method := descriptor.Methods().Get(i)
+		options := new(drawbridgev1.MethodOptions)
+		if !p.read(method, drawbridgev1.E_Method, options, sources[i]) {
+			continue
+		}
+		hasOptions = true
+		if rule := options.GetRule(); rule != nil {
+			if service.Methods == nil {
+				service.Methods = make(map[string]Rule)
+			}
+			service.Methods[string(method.Name())] = fromProto(rule, sources[i])
+		}
+	}
+	if hasOptions {
+		p.Services[name] = service
+	}
+}
+
+// read reads an option of a descriptor into a message. It reports whether there is one.
+func (p *Policy) read(descriptor protoreflect.Descriptor, option protoreflect.ExtensionType, into proto.Message, source string) bool {
+	options := descriptor.Options()
+	if !proto.HasExtension(options, option) {
+		// Descriptors that were not compiled by Go have the option as unknown bytes, or
+		// as one of an extension of the same number that they define themselves.
+		encoded, err := proto.Marshal(options)
+		if err != nil || len(encoded) == 0 {
+			return false
+		}
+		options = options.ProtoReflect().New().Interface()
+		if proto.Unmarshal(encoded, options) != nil || !proto.HasExtension(options, option) {
+			return false
+		}
+	}
+	value, ok := proto.GetExtension(options, option).(proto.Message)
+	if !ok {
+		return false
+	}
+	proto.Merge(into, value)
+	p.refuseUnknown(into.ProtoReflect(), source, string(descriptor.FullName()))
+	return true
+}
+
+// The numbers of fields in descriptor.proto, which make up the path of a location.
+const (
+	servicesOfFile   = 6 // FileDescriptorProto.service
+	methodsOfService = 2 // ServiceDescriptorProto.method
+	serviceOptions   = 3 // ServiceDescriptorProto.options
+	methodOptions    = 4 // MethodDescriptorProto.options
+)
+
+// sourcesOf returns where the rules of a service are written: that of the service under
+// -1, and those of its methods by their index. That is the line of the option where the
+// descriptor has it, else the file and the name.
+func sourcesOf(service protoreflect.ServiceDescriptor) map[int]string {
+	file := service.ParentFile().Path()
+	sources := map[int]string{-1: fmt.Sprintf("%s (%s)", file, service.FullName())}
+	for i := range service.Methods().Len() {
+		sources[i] = fmt.Sprintf("%s (%s)", file, service.Methods().Get(i).FullName())
+	}
+	found := make(map[int]bool)
+	locations := service.ParentFile().SourceLocations()
+	for i := range locations.Len() {
+		location := locations.Get(i)
+		of, ok := optionAt(location.Path, int32(service.Index())) //nolint:gosec // No file has 2³¹ services.
+		if ok && !found[of] {
+			found[of] = true
+			sources[of] = fmt.Sprintf("%s:%d", file, location.StartLine+1)
+		}
+	}
+	return sources
+}
+
+// optionAt reports whether a path is that of an option of ours of a service, -1, or of
+// one of its methods.
+func optionAt(path protoreflect.SourcePath, service int32) (of int, ok bool) {
+	if len(path) < 4 || path[0] != servicesOfFile || path[1] != service {
+		return 0, false
+	}
+	switch {
+	case path[2] == serviceOptions && path[3] == int32(drawbridgev1.E_Service.TypeDescriptor().Number()):
+		return -1, true
+	case len(path) > 5 && path[2] == methodsOfService && path[4] == methodOptions &&
+		path[5] == int32(drawbridgev1.E_Method.TypeDescriptor().Number()):
+		return int(path[3]), true
+	default:
+		return 0, false
+	}
+}

@@ -1,0 +1,90 @@
+package policy
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/drawbridge-rpc/drawbridge/fault"
+)
+
+// Warnings returns what may be a mistake in the policy, and does no harm by itself: a
+// method that no rule covers, so that every call is denied, and a rule that
+// [Policy.Override] put in place of a stricter one. The result is the receiver's own.
+func (t *Table) Warnings() []*fault.Fault {
+	var warnings []*fault.Fault
+	for _, warning := range t.warnings {
+		warnings = append(warnings, new(*warning))
+	}
+	return warnings
+}
+
+// warnOfUncovered warns of each method of a service that no rule covers.
+func (c *compiler) warnOfUncovered(where string, rules map[string]Rule, descriptor protoreflect.ServiceDescriptor) {
+	var uncovered []string
+	for i := range descriptor.Methods().Len() {
+		name := string(descriptor.Methods().Get(i).Name())
+		if _, ok := rules[name]; !ok {
+			uncovered = append(uncovered, name)
+		}
+	}
+	slices.Sort(uncovered)
+	for _, name := range uncovered {
+		place := fmt.Sprintf("%s.Methods[%q]", where, name)
+		const reason, remedy = "has no rule, and neither has the service, so that every call is denied", "set Denied if that is meant"
+		if c.RequireRules {
+			c.fault(place, name, reason, remedy)
+			continue
+		}
+		c.warn("", place, name, reason, remedy)
+	}
+}
+
+// warnOfWeaker warns of each rule that asks for less than the one that it replaces.
+func (c *compiler) warnOfWeaker(before *Table) {
+	for _, change := range Diff(before, c.table) {
+		if change.Difference != Looser && change.Difference != Different {
+			continue
+		}
+		// Where a rule of a service changed, its methods say the same again.
+		service, isMethod := strings.CutSuffix(change.Procedure, "/*")
+		if !isMethod {
+			service = change.Procedure[:strings.LastIndexByte(change.Procedure, '/')]
+			whole := service[1:]
+			if c.table.services[whole] == change.New && before.services[whole] == change.Old {
+				continue
+			}
+		}
+		c.warn(sourceOf(change.New), change.Procedure, "", fmt.Sprintf("requires %s, and replaces a rule that requires %s%s",
+			textOf(change.New), textOf(change.Old), at(sourceOf(change.Old))), "make sure that fewer requirements are meant")
+	}
+}
+
+func (c *compiler) warn(source, place, value, reason, remedy string) {
+	c.table.warnings = append(c.table.warnings, &fault.Fault{
+		Source: source, Place: c.faults.Within + place, Value: value, Reason: reason, Remedy: remedy,
+	})
+}
+
+func textOf(r *Requirement) string {
+	if r == nil {
+		return "what nobody has"
+	}
+	return r.rule.String()
+}
+
+func sourceOf(r *Requirement) string {
+	if r == nil {
+		return ""
+	}
+	return r.rule.Source
+}
+
+func at(source string) string {
+	if source == "" {
+		return ""
+	}
+	return " at " + source
+}

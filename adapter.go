@@ -48,14 +48,22 @@ func (d Adapter) Authorizer() *Authorizer { return d.authorizer }
 // very request, made by an adapter further out, that stands and ctx is returned
 // as it is.
 //
-// A request is the same if requirement, resource and credential are. Another one
+// A request is the same if requirement, resource and credential are. If its decision was
+// left open, see [Request].MessageFollows, it is made now. Another one
 // is decided under the configuration of the first decision of this Authorizer, so
 // that a call never sees two.
 func (d Adapter) Authorize(ctx context.Context, req *Request) (context.Context, *challenge.DenialError) {
 	var w walk
 	outer := w.begin(ctx, d)
 	if outer != nil && w.stands(ctx, req, outer) {
-		return ctx, nil
+		if !outer.at.isOpen || req.MessageFollows {
+			return ctx, nil
+		}
+		judged, denial := outer.close(ctx, req, w.start)
+		if denial != nil {
+			return nil, denial
+		}
+		return judged.NewContext(ctx), nil
 	}
 	if denial := w.finish(ctx, req); denial != nil {
 		return nil, denial
@@ -71,7 +79,12 @@ func (d Adapter) Decide(ctx context.Context, req *Request, caller *Caller) *chal
 	outer := w.begin(ctx, d)
 	if outer != nil && w.stands(ctx, req, outer) {
 		*caller = *outer
-		return nil
+		if !outer.at.isOpen || req.MessageFollows {
+			return nil
+		}
+		judged, denial := outer.close(ctx, req, w.start)
+		*caller = judged
+		return denial
 	}
 	if denial := w.finish(ctx, req); denial != nil {
 		return denial
@@ -100,6 +113,9 @@ func (w *walk) begin(ctx context.Context, d Adapter) *Caller {
 // finish decides, and has the decision observed.
 func (w *walk) finish(ctx context.Context, req *Request) *challenge.DenialError {
 	denial := w.decide(ctx, req)
+	if denial == nil && w.at.isOpen {
+		return nil // It is observed when it is made.
+	}
 	if denial != nil || len(w.state.observers) > 0 {
 		w.state.observe(ctx, req, &record{at: w.at, info: w.info, denial: denial, start: w.start})
 	}

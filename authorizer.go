@@ -6,6 +6,8 @@ import (
 	"slices"
 	"sync/atomic"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/drawbridge-rpc/drawbridge/challenge"
 	"github.com/drawbridge-rpc/drawbridge/fault"
 )
@@ -78,6 +80,17 @@ func (a *Authorizer) Check(ctx context.Context, procedure string) error {
 		return a.Adapter().Refuse(ctx, &Request{Procedure: procedure}, challenge.ReasonInternal, errNoCaller)
 	}
 	return caller.Check(ctx, procedure)
+}
+
+// CheckMessage is [Authorizer.Check] for a unary call whose message is known: without
+// it, a rule that depends on the message is not met. The message is not changed and not
+// kept.
+func (a *Authorizer) CheckMessage(ctx context.Context, procedure string, message proto.Message) error {
+	caller := a.Adapter().Caller(ctx)
+	if caller == nil {
+		return a.Adapter().Refuse(ctx, &Request{Procedure: procedure}, challenge.ReasonInternal, errNoCaller)
+	}
+	return caller.CheckMessage(ctx, procedure, message)
 }
 
 // Deny returns the denial with which a handler refuses a call for a reason of its

@@ -2,8 +2,11 @@ package drawbridge
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
+
+	"google.golang.org/protobuf/proto"
 
 	"github.com/drawbridge-rpc/drawbridge/challenge"
 	"github.com/drawbridge-rpc/drawbridge/internal/callerkey"
@@ -161,16 +164,41 @@ func (c *Caller) Expire(ctx context.Context, procedure string) *challenge.Denial
 // the configuration that let the caller in. The error is nil or a
 // [*challenge.DenialError].
 func (c *Caller) Check(ctx context.Context, procedure string) error {
-	return asError(c.check(ctx, procedure))
+	return asError(c.check(ctx, &Request{Procedure: procedure}))
 }
 
-func (c *Caller) check(ctx context.Context, procedure string) *challenge.DenialError {
+// CheckMessage is Check for a unary call whose message is known: without it, a rule that
+// depends on the message is not met. The message is not changed and not kept.
+func (c *Caller) CheckMessage(ctx context.Context, procedure string, message proto.Message) error {
+	return asError(c.check(ctx, &Request{Procedure: procedure, Message: message}))
+}
+
+// IsOpen reports whether the call is let in as far as its token goes, and a decision with
+// its message has to follow; see [Request].MessageFollows.
+func (c *Caller) IsOpen() bool { return c != nil && c.at != nil && c.at.isOpen }
+
+// close makes a decision that was left open until the message is known. All but the
+// message was judged before.
+func (c *Caller) close(ctx context.Context, req *Request, start time.Time) (Caller, *challenge.DenialError) {
+	state := c.at.state
+	at := state.rules[c.at.requirement].at(c.at.address)
+	var denial *challenge.DenialError
+	if err := at.requirement.Check(ctx, policy.Input{Info: c.info, Procedure: req.Procedure, Message: req.Message}); err != nil {
+		denial = at.shortfall(req, err)
+	}
+	state.observe(ctx, req, &record{at: at, info: c.info, denial: denial, start: start})
+	if denial != nil {
+		return Caller{}, denial
+	}
+	return Caller{info: c.info, at: at, credential: c.credential}, nil
+}
+
+func (c *Caller) check(ctx context.Context, req *Request) *challenge.DenialError {
 	if c == nil || c.at == nil {
 		return challenge.NewDenial(challenge.ReasonInternal, errNoCaller)
 	}
 	start := c.at.state.start()
-	rule := c.at.state.ruleFor(procedure, "")
-	req := &Request{Procedure: procedure}
+	rule := c.at.state.ruleFor(req.Procedure, "")
 	var denial *challenge.DenialError
 	if !rule.isPublic() {
 		denial = c.judge(ctx, rule, req)
@@ -181,7 +209,8 @@ func (c *Caller) check(ctx context.Context, procedure string) *challenge.DenialE
 
 // Assess is Check without a record of the decision. It is for adapters that list
 // what a caller may use: a denial with a reason that a token can mend, such as
-// [challenge.ReasonInsufficientScope], is one that the caller could step up from.
+// [challenge.ReasonInsufficientScope], is one that the caller could step up from. What a
+// rule asks of the message of a call is left out.
 func (c *Caller) Assess(ctx context.Context, procedure string) *challenge.DenialError {
 	if c == nil || c.at == nil {
 		return challenge.NewDenial(challenge.ReasonInternal, errNoCaller)
@@ -190,7 +219,7 @@ func (c *Caller) Assess(ctx context.Context, procedure string) *challenge.Denial
 	if rule.isPublic() {
 		return nil
 	}
-	return c.judge(ctx, rule, &Request{Procedure: procedure})
+	return c.judge(ctx, rule, &Request{Procedure: procedure, MessageFollows: true})
 }
 
 // judge compares the facts of the token with a rule.
@@ -209,8 +238,8 @@ func (c *Caller) judge(ctx context.Context, rule *rule, req *Request) *challenge
 	if denial := at.checkProof(req, c.info); denial != nil {
 		return denial
 	}
-	err := rule.requirement.Check(ctx, policy.Input{Info: c.info, Procedure: req.Procedure})
-	if err == nil {
+	err := rule.requirement.Check(ctx, policy.Input{Info: c.info, Procedure: req.Procedure, Message: req.Message})
+	if err == nil || req.MessageFollows && errors.Is(err, policy.ErrNeedsMessage) {
 		return nil
 	}
 	denial := at.shortfall(req, err)

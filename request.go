@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"strings"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/drawbridge-rpc/drawbridge/internal/resource"
 	"github.com/drawbridge-rpc/drawbridge/internal/rpc"
 )
@@ -35,6 +37,14 @@ type Request struct {
 	// RemoteAddr is the address and port of the peer. Empty means that Transport
 	// is asked for it.
 	RemoteAddr string
+	// Message is the decoded message of a unary call. Nil means that it is not known:
+	// a rule that depends on it is then not met.
+	Message proto.Message
+	// MessageFollows promises that the same request is decided again with its Message,
+	// before anything serves it. A rule that depends on the message is judged for the
+	// rest now, and the decision is left open until then. It is for adapters that decide
+	// before a message is read, and then know the message.
+	MessageFollows bool
 	// Transport reads the rest. Nil means a request without any header field,
 	// which only a public rule lets in.
 	Transport Transport

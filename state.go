@@ -45,6 +45,7 @@ type state struct {
 type rule struct {
 	requirement *policy.Requirement // nil if nothing is allowed
 	checkpoints []checkpoint
+	open        []checkpoint // the same, of decisions that wait for the message
 }
 
 // checkpoint is a requirement at the address of a resource: what determines a
@@ -55,6 +56,7 @@ type checkpoint struct {
 	address     *resource.Address
 	resource    *token.Resource // the resource of address, as the verifier gets it
 	proof       policy.Proof    // what resource and requirement say together
+	isOpen      bool            // whether the decision waits for the message
 	isServed    bool            // whether the resource serves the service of the requirement
 	denials     [challenge.Reasons]atomic.Pointer[challenge.DenialError]
 }
@@ -118,6 +120,16 @@ func (s *state) newRule(requirement *policy.Requirement) *rule {
 		}
 		services := address.Resource.Services()
 		c.isServed = requirement == nil || len(services) == 0 || slices.Contains(services, requirement.Service())
+	}
+	if requirement != nil && requirement.NeedsMessage() {
+		r.open = make([]checkpoint, len(addresses))
+		for i := range r.open {
+			c := &r.checkpoints[i]
+			r.open[i] = checkpoint{
+				state: s, requirement: requirement, address: c.address, resource: c.resource, proof: c.proof,
+				isServed: c.isServed, isOpen: true,
+			}
+		}
 	}
 	return r
 }

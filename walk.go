@@ -2,6 +2,7 @@ package drawbridge
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/drawbridge-rpc/drawbridge/challenge"
@@ -135,11 +136,16 @@ func (w *walk) checkRequirement(ctx context.Context, req *Request) *challenge.De
 	if w.rule.requirement == nil {
 		return w.at.denial(req, challenge.ReasonNotFound, noRule(req))
 	}
-	err := w.rule.requirement.Check(ctx, policy.Input{Info: w.info, Procedure: req.Procedure})
-	if err != nil {
+	err := w.rule.requirement.Check(ctx, policy.Input{Info: w.info, Procedure: req.Procedure, Message: req.Message})
+	switch {
+	case err == nil:
+		return nil
+	case req.MessageFollows && errors.Is(err, policy.ErrNeedsMessage):
+		w.at = &w.rule.open[w.at.address.Index]
+		return nil
+	default:
 		return w.at.shortfall(req, err)
 	}
-	return nil
 }
 
 // stands reports whether the decision about the caller is one about this very

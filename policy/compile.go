@@ -24,6 +24,12 @@ type Compiler struct {
 	// RequireRules makes it a fault, in place of a warning, if a service that has a
 	// descriptor has a method without a rule.
 	RequireRules bool
+	// Conditions compiles the [Rule.Condition] of rules. Without it, a rule that has one
+	// is a fault.
+	Conditions ConditionCompiler
+	// Questions compiles the [Rule.Question] of rules. Without it, a rule that has one is
+	// a fault.
+	Questions QuestionCompiler
 }
 
 // Descriptors finds protobuf descriptors. It is implemented by
@@ -135,7 +141,7 @@ func (c *compiler) service(name string, service Service) {
 	}
 	descriptor := c.describe(where, name, service.NoDescriptor)
 	c.table.described[name] = descriptor != nil
-	c.spread(name, c.rule(where+".Rule", name, service.Rule), descriptor)
+	c.spread(name, c.rule(where+".Rule", targetOf(name, "", descriptor), service.Rule), descriptor)
 	for _, method := range sortedKeys(service.Methods) {
 		c.method(where, name, method, service.Methods[method], descriptor)
 	}
@@ -168,7 +174,7 @@ func (c *compiler) method(where, service, method string, rule Rule, descriptor p
 	case descriptor != nil && descriptor.Methods().ByName(protoreflect.Name(method)) == nil:
 		c.fault(where, method, "is not a method of service "+service, "")
 	}
-	c.table.methods["/"+service+"/"+method] = c.rule(where, service, rule)
+	c.table.methods["/"+service+"/"+method] = c.rule(where, targetOf(service, method, descriptor), rule)
 }
 
 // describe returns the descriptor of a service, or nil.
@@ -191,7 +197,7 @@ func (c *compiler) describe(where, name string, noDescriptor bool) protoreflect.
 }
 
 // rule compiles a rule. It returns nil for one that denies every caller.
-func (c *compiler) rule(where, service string, rule Rule) *Requirement {
+func (c *compiler) rule(where string, target Target, rule Rule) *Requirement {
 	c.source = rule.Source
 	defer func() { c.source = "" }()
 	if rule.Denied && (rule.Public || rule.needsToken()) {
@@ -210,8 +216,13 @@ func (c *compiler) rule(where, service string, rule Rule) *Requirement {
 		c.fault(where+".Proof", rule.Proof.String(), "is not a value of Proof", "")
 	}
 	requirement := &Requirement{
-		service: service, rule: rule.clone(),
+		service: target.Service, rule: rule.clone(),
 		identity: c.identity(where, rule), authentication: c.authentication(where, rule), claims: c.claims(where, rule),
+	}
+	for _, condition := range [...]Condition{c.condition(where, rule, target), c.question(where, rule, target)} {
+		if condition != nil {
+			requirement.conditions = append(requirement.conditions, condition)
+		}
 	}
 	c.scopes(where, rule, requirement)
 	c.table.requirements = append(c.table.requirements, requirement)

@@ -112,6 +112,12 @@ func (r *Requirement) entails(s *Requirement) bool {
 			return false
 		}
 	}
+	if s.rule.Question != nil && !s.rule.Question.equal(r.rule.Question) {
+		return false
+	}
+	if s.rule.Condition != "" && s.rule.Condition != r.rule.Condition {
+		return false
+	}
 	return r.entailsIdentity(s.identity) && r.entailsAuthentication(s) &&
 		(s.rule.Proof == ProofAllowed || s.rule.Proof == r.rule.Proof)
 }

@@ -97,6 +97,19 @@ type Rule struct {
 	// further scope mends what a claim lacks: such a denial has the reason
 	// [challenge.ReasonForbidden].
 	Claims []ClaimCondition
+	// Condition is an expression that has to be true of the token, the procedure and,
+	// on the rule of a unary method, the message, in the language of
+	// [Compiler].Conditions. It is judged last. A call that does not meet it is denied
+	// with the reason [challenge.ReasonForbidden].
+	//
+	// A rule whose condition reads the message is met only where the decoded message is
+	// known: by the options of connectauth and grpcauth. What decides before a message
+	// is read, or has none, denies the call as internal.
+	Condition string
+	// Question asks a policy decision point outside of the server, last of all, and calls
+	// for [Compiler].Questions. A denial has the reason [challenge.ReasonForbidden], and
+	// [challenge.ReasonUnavailable] while there is no answer. Nil asks nothing.
+	Question *Question
 	// ACRValues are authentication context classes, in order of preference, of which
 	// the user's authentication needs one (RFC 9470 §3). They are compared byte for
 	// byte with the acr claim of the token: one class does not include another, so
@@ -135,7 +148,7 @@ func (r Rule) denies() bool { return r.Denied || r.IsZero() }
 // needsToken reports whether a field is set that requires a valid token.
 func (r Rule) needsToken() bool {
 	return r.Authenticated || r.hasScopes() || r.hasAuthentication() || r.hasIdentity() ||
-		len(r.Claims) > 0 || r.Proof != ProofAllowed
+		len(r.Claims) > 0 || r.Condition != "" || r.Question != nil || r.Proof != ProofAllowed
 }
 
 func (r Rule) hasScopes() bool {

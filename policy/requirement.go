@@ -5,6 +5,8 @@ import (
 	"slices"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/drawbridge-rpc/drawbridge/challenge"
 	"github.com/drawbridge-rpc/drawbridge/token"
 )
@@ -23,6 +25,7 @@ type Requirement struct {
 	identity       *identity
 	authentication *authentication
 	claims         []claimCondition
+	conditions     []Condition // what Condition and Question became
 
 	lacksScope, lacksAuthentication *ShortfallError
 }
@@ -35,6 +38,9 @@ type Input struct {
 	// Procedure is the RPC, "/pkg.Service/Method", or empty for a plain HTTP
 	// request.
 	Procedure string
+	// Message is the decoded message of a unary call, nil if it is not known. It is
+	// shared, and must not be changed.
+	Message proto.Message
 	// Now is the time at which the age of the user's authentication is taken. Zero
 	// means that of the clock, which is read only if the rule has a [Rule.MaxAge].
 	Now time.Time
@@ -76,9 +82,9 @@ var errNoToken = &ShortfallError{Reason: challenge.ReasonNoCredentials}
 // [challenge.ReasonNoCredentials]; [challenge.ReasonForbidden], because an answer
 // that asks for more would have the client come back in vain;
 // [challenge.ReasonInsufficientAuthentication], which asks for the scopes, too,
-// because the client comes back with another token; and
-// [challenge.ReasonInsufficientScope].
-func (r *Requirement) Check(_ context.Context, in Input) error {
+// because the client comes back with another token; [challenge.ReasonInsufficientScope];
+// and, if nothing else is lacking, what its condition says, which no token mends.
+func (r *Requirement) Check(ctx context.Context, in Input) error {
 	switch {
 	case r.rule.Public:
 		return nil
@@ -100,6 +106,8 @@ func (r *Requirement) Check(_ context.Context, in Input) error {
 		return r.lacksAuthentication
 	case !r.satisfiedBy(in.Info.Scopes):
 		return r.lacksScope
+	case len(r.conditions) > 0:
+		return r.checkConditions(ctx, in)
 	default:
 		return nil
 	}

@@ -35,6 +35,12 @@ func (r Rule) String() string {
 	for _, condition := range r.Claims {
 		add("%s", condition.text())
 	}
+	if r.Condition != "" {
+		add("if %s", r.Condition)
+	}
+	if r.Question != nil {
+		add("a decision about %s %s", r.Question.Resource.Type, r.Question.Resource.ID)
+	}
 	if len(r.ACRValues) > 0 {
 		add("acr %s", strings.Join(r.ACRValues, "|"))
 	}
@@ -102,6 +108,7 @@ func (r Rule) clone() Rule {
 	for i, condition := range r.Claims {
 		r.Claims[i] = ClaimCondition{Path: slices.Clone(condition.Path), AnyOf: slices.Clone(condition.AnyOf)}
 	}
+	r.Question = r.Question.clone()
 	r.ACRValues = slices.Clone(r.ACRValues)
 	r.Actors = slices.Clone(r.Actors)
 	return r

@@ -71,8 +71,15 @@ func fromProto(message *drawbridgev1.Rule, source string) Rule {
 		Party:         token.Party(message.GetParty()),
 		NoActor:       message.GetNoActor(),
 		ACRValues:     message.GetAcrValues(),
+		Condition:     message.GetCondition(),
 		MaxAge:        message.GetMaxAge().AsDuration(),
 		Proof:         Proof(message.GetProof()),
+	}
+	if question := message.GetQuestion(); question != nil {
+		rule.Question = &Question{
+			Subject: entityOf(question.GetSubject()), Action: question.GetAction(), Resource: entityOf(question.GetResource()),
+			Context: question.GetContext(), CacheFor: question.GetCacheFor().AsDuration(),
+		}
 	}
 	for _, set := range message.GetAnyScopeSets() {
 		rule.AnyScopeSets = append(rule.AnyScopeSets, set.GetScopes())
@@ -84,6 +91,10 @@ func fromProto(message *drawbridgev1.Rule, source string) Rule {
 		rule.Actors = append(rule.Actors, Actor{Issuer: actor.GetIssuer(), Subject: actor.GetSubject(), ClientID: actor.GetClientId()})
 	}
 	return rule
+}
+
+func entityOf(message *drawbridgev1.Entity) Entity {
+	return Entity{Type: message.GetType(), ID: message.GetId(), Properties: message.GetProperties()}
 }
 
 // refuseUnknown adds a fault if a message has a field that this version does not know.

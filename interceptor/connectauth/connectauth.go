@@ -14,6 +14,7 @@ import (
 	"net/http"
 
 	"connectrpc.com/connect"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/drawbridge-rpc/drawbridge"
 	"github.com/drawbridge-rpc/drawbridge/interceptor"
@@ -26,6 +27,10 @@ import (
 // that the client sends nothing more. The one response of a client stream whose
 // request has ended in time is sent. A handler returns a denial of its own as it is,
 // see [NewError].
+//
+// A rule whose condition reads the message is the exception: the decision ends when the
+// message was decoded, in an interceptor, so give this option before those that add
+// interceptors.
 //
 // Interceptors do not see calls that are refused; the Authorizer logs them.
 // connect-go rejects requests with the wrong HTTP method or content type before
@@ -53,6 +58,7 @@ func WithAuthorizer(a *drawbridge.Authorizer) connect.HandlerOption {
 func gate(adapter drawbridge.Adapter) connect.RequestGateFunc {
 	return func(ctx context.Context, spec connect.Spec, peer connect.Peer, header http.Header) (context.Context, error) {
 		req := requestOf(ctx, spec, peer, header)
+		req.MessageFollows = spec.StreamType == connect.StreamTypeUnary
 		authorized, denial := adapter.Authorize(ctx, &req)
 		bridged := interceptor.Answer(ctx, spec.Procedure, denial)
 		switch {
@@ -82,17 +88,27 @@ func (g *guardInterceptor) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
 		if call.Spec().IsClient {
 			return next(ctx, call)
 		}
-		req := requestOf(ctx, call.Spec(), call.Peer(), call.Header())
-		authorized, denial := g.adapter.Authorize(ctx, &req)
-		interceptor.Answer(ctx, call.Spec().Procedure, denial)
-		if denial != nil {
-			if info, ok := connect.CallInfoForHandlerContext(ctx); ok {
-				denial.SetHeader(info.ResponseHeader())
-			}
-			return nil, newError(denial)
+		authorized, err := decide(ctx, g.adapter, call)
+		if err != nil {
+			return nil, err
 		}
 		return served(authorized, call)
 	}
+}
+
+// decide decides about a unary call whose message is known.
+func decide(ctx context.Context, adapter drawbridge.Adapter, call connect.AnyRequest) (context.Context, error) {
+	req := requestOf(ctx, call.Spec(), call.Peer(), call.Header())
+	req.Message, _ = call.Any().(proto.Message)
+	authorized, denial := adapter.Authorize(ctx, &req)
+	interceptor.Answer(ctx, call.Spec().Procedure, denial)
+	if denial == nil {
+		return authorized, nil
+	}
+	if info, ok := connect.CallInfoForHandlerContext(ctx); ok {
+		denial.SetHeader(info.ResponseHeader())
+	}
+	return nil, newError(denial)
 }
 
 func (g *guardInterceptor) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.StreamingHandlerFunc {

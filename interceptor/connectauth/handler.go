@@ -17,8 +17,14 @@ import (
 // sends the denials that a handler returns.
 type handlerInterceptor struct{ adapter drawbridge.Adapter }
 
-func (*handlerInterceptor) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
+func (h *handlerInterceptor) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
 	return func(ctx context.Context, call connect.AnyRequest) (connect.AnyResponse, error) {
+		if h.adapter.Caller(ctx).IsOpen() && !call.Spec().IsClient {
+			var err error
+			if ctx, err = decide(ctx, h.adapter, call); err != nil {
+				return nil, err
+			}
+		}
 		res, err := next(ctx, call)
 		if err == nil || call.Spec().IsClient {
 			return res, err

@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/drawbridge-rpc/drawbridge"
 )
@@ -59,6 +60,7 @@ func UnaryServerInterceptor(a *drawbridge.Authorizer) grpc.UnaryServerIntercepto
 	adapter := a.Adapter()
 	return func(ctx context.Context, message any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
 		req := drawbridge.Request{Procedure: info.FullMethod, Transport: incoming{}}
+		req.Message, _ = message.(proto.Message)
 		authorized, denial := adapter.Authorize(ctx, &req)
 		if denial != nil {
 			return nil, refuse(ctx, denial)

@@ -409,7 +409,12 @@ type Rule struct {
 	// seconds.
 	MaxAge *durationpb.Duration `protobuf:"bytes,13,opt,name=max_age,json=maxAge,proto3" json:"max_age,omitempty"`
 	// Whether the token has to be bound to a key of the client.
-	Proof         Proof `protobuf:"varint,14,opt,name=proof,proto3,enum=drawbridge.v1.Proof" json:"proof,omitempty"`
+	Proof Proof `protobuf:"varint,14,opt,name=proof,proto3,enum=drawbridge.v1.Proof" json:"proof,omitempty"`
+	// An expression that has to be true: CEL, over token, rpc, and, on the rule of a
+	// unary method, request.
+	Condition string `protobuf:"bytes,15,opt,name=condition,proto3" json:"condition,omitempty"`
+	// A question to a policy decision point outside of the server.
+	Question      *Question `protobuf:"bytes,16,opt,name=question,proto3" json:"question,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -542,6 +547,20 @@ func (x *Rule) GetProof() Proof {
 	return Proof_PROOF_UNSPECIFIED
 }
 
+func (x *Rule) GetCondition() string {
+	if x != nil {
+		return x.Condition
+	}
+	return ""
+}
+
+func (x *Rule) GetQuestion() *Question {
+	if x != nil {
+		return x.Question
+	}
+	return nil
+}
+
 // ScopeSet is a set of scopes.
 type ScopeSet struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -646,6 +665,159 @@ func (x *ClaimCondition) GetAnyOf() []string {
 	return nil
 }
 
+// Question is what a rule asks a policy decision point, in the terms of the AuthZEN
+// Authorization API 1.0.
+//
+// A value is a path into the call, such as token.sub, rpc.method or
+// request.account_id, or a text in single quotes.
+type Question struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Who calls. If it is not set, that is the subject of the token, or the client where it
+	// speaks for itself.
+	Subject *Entity `protobuf:"bytes,1,opt,name=subject,proto3" json:"subject,omitempty"`
+	// The name of the action. Empty means the plain name of the method.
+	Action string `protobuf:"bytes,2,opt,name=action,proto3" json:"action,omitempty"`
+	// What the call is about. If its id is a repeated field of the message, every element
+	// has to be allowed.
+	Resource *Entity `protobuf:"bytes,3,opt,name=resource,proto3" json:"resource,omitempty"`
+	// Further values, by their names.
+	Context map[string]string `protobuf:"bytes,4,rep,name=context,proto3" json:"context,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// How long an answer to the very same question may be used again, at most one minute.
+	// Zero means that every call asks.
+	CacheFor      *durationpb.Duration `protobuf:"bytes,5,opt,name=cache_for,json=cacheFor,proto3" json:"cache_for,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Question) Reset() {
+	*x = Question{}
+	mi := &file_drawbridge_v1_policy_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Question) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Question) ProtoMessage() {}
+
+func (x *Question) ProtoReflect() protoreflect.Message {
+	mi := &file_drawbridge_v1_policy_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Question.ProtoReflect.Descriptor instead.
+func (*Question) Descriptor() ([]byte, []int) {
+	return file_drawbridge_v1_policy_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *Question) GetSubject() *Entity {
+	if x != nil {
+		return x.Subject
+	}
+	return nil
+}
+
+func (x *Question) GetAction() string {
+	if x != nil {
+		return x.Action
+	}
+	return ""
+}
+
+func (x *Question) GetResource() *Entity {
+	if x != nil {
+		return x.Resource
+	}
+	return nil
+}
+
+func (x *Question) GetContext() map[string]string {
+	if x != nil {
+		return x.Context
+	}
+	return nil
+}
+
+func (x *Question) GetCacheFor() *durationpb.Duration {
+	if x != nil {
+		return x.CacheFor
+	}
+	return nil
+}
+
+// Entity is a subject or a resource of a question.
+type Entity struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A plain text, such as "account".
+	Type string `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
+	// A value.
+	Id string `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	// Values, by their names.
+	Properties    map[string]string `protobuf:"bytes,3,rep,name=properties,proto3" json:"properties,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Entity) Reset() {
+	*x = Entity{}
+	mi := &file_drawbridge_v1_policy_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Entity) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Entity) ProtoMessage() {}
+
+func (x *Entity) ProtoReflect() protoreflect.Message {
+	mi := &file_drawbridge_v1_policy_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Entity.ProtoReflect.Descriptor instead.
+func (*Entity) Descriptor() ([]byte, []int) {
+	return file_drawbridge_v1_policy_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *Entity) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *Entity) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Entity) GetProperties() map[string]string {
+	if x != nil {
+		return x.Properties
+	}
+	return nil
+}
+
 // Actor is a party that acts for the subject of a token. Every field that is set
 // has to equal that of the actor in the token.
 type Actor struct {
@@ -662,7 +834,7 @@ type Actor struct {
 
 func (x *Actor) Reset() {
 	*x = Actor{}
-	mi := &file_drawbridge_v1_policy_proto_msgTypes[7]
+	mi := &file_drawbridge_v1_policy_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -674,7 +846,7 @@ func (x *Actor) String() string {
 func (*Actor) ProtoMessage() {}
 
 func (x *Actor) ProtoReflect() protoreflect.Message {
-	mi := &file_drawbridge_v1_policy_proto_msgTypes[7]
+	mi := &file_drawbridge_v1_policy_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -687,7 +859,7 @@ func (x *Actor) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Actor.ProtoReflect.Descriptor instead.
 func (*Actor) Descriptor() ([]byte, []int) {
-	return file_drawbridge_v1_policy_proto_rawDescGZIP(), []int{7}
+	return file_drawbridge_v1_policy_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Actor) GetIssuer() string {
@@ -724,7 +896,7 @@ type ServiceOptions struct {
 
 func (x *ServiceOptions) Reset() {
 	*x = ServiceOptions{}
-	mi := &file_drawbridge_v1_policy_proto_msgTypes[8]
+	mi := &file_drawbridge_v1_policy_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -736,7 +908,7 @@ func (x *ServiceOptions) String() string {
 func (*ServiceOptions) ProtoMessage() {}
 
 func (x *ServiceOptions) ProtoReflect() protoreflect.Message {
-	mi := &file_drawbridge_v1_policy_proto_msgTypes[8]
+	mi := &file_drawbridge_v1_policy_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -749,7 +921,7 @@ func (x *ServiceOptions) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServiceOptions.ProtoReflect.Descriptor instead.
 func (*ServiceOptions) Descriptor() ([]byte, []int) {
-	return file_drawbridge_v1_policy_proto_rawDescGZIP(), []int{8}
+	return file_drawbridge_v1_policy_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ServiceOptions) GetRule() *Rule {
@@ -777,7 +949,7 @@ type MethodOptions struct {
 
 func (x *MethodOptions) Reset() {
 	*x = MethodOptions{}
-	mi := &file_drawbridge_v1_policy_proto_msgTypes[9]
+	mi := &file_drawbridge_v1_policy_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -789,7 +961,7 @@ func (x *MethodOptions) String() string {
 func (*MethodOptions) ProtoMessage() {}
 
 func (x *MethodOptions) ProtoReflect() protoreflect.Message {
-	mi := &file_drawbridge_v1_policy_proto_msgTypes[9]
+	mi := &file_drawbridge_v1_policy_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -802,7 +974,7 @@ func (x *MethodOptions) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MethodOptions.ProtoReflect.Descriptor instead.
 func (*MethodOptions) Descriptor() ([]byte, []int) {
-	return file_drawbridge_v1_policy_proto_rawDescGZIP(), []int{9}
+	return file_drawbridge_v1_policy_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *MethodOptions) GetRule() *Rule {
@@ -877,7 +1049,7 @@ const file_drawbridge_v1_policy_proto_rawDesc = "" +
 	"\bservices\x18\x01 \x03(\tR\bservices\"=\n" +
 	"\vImplication\x12\x14\n" +
 	"\x05scope\x18\x01 \x01(\tR\x05scope\x12\x18\n" +
-	"\aimplies\x18\x02 \x03(\tR\aimplies\"\x95\x04\n" +
+	"\aimplies\x18\x02 \x03(\tR\aimplies\"\xe8\x04\n" +
 	"\x04Rule\x12\x16\n" +
 	"\x06public\x18\x01 \x01(\bR\x06public\x12\x16\n" +
 	"\x06denied\x18\x02 \x01(\bR\x06denied\x12\x16\n" +
@@ -895,12 +1067,32 @@ const file_drawbridge_v1_policy_proto_rawDesc = "" +
 	"\n" +
 	"acr_values\x18\f \x03(\tR\tacrValues\x122\n" +
 	"\amax_age\x18\r \x01(\v2\x19.google.protobuf.DurationR\x06maxAge\x12*\n" +
-	"\x05proof\x18\x0e \x01(\x0e2\x14.drawbridge.v1.ProofR\x05proof\"\"\n" +
+	"\x05proof\x18\x0e \x01(\x0e2\x14.drawbridge.v1.ProofR\x05proof\x12\x1c\n" +
+	"\tcondition\x18\x0f \x01(\tR\tcondition\x123\n" +
+	"\bquestion\x18\x10 \x01(\v2\x17.drawbridge.v1.QuestionR\bquestion\"\"\n" +
 	"\bScopeSet\x12\x16\n" +
 	"\x06scopes\x18\x01 \x03(\tR\x06scopes\";\n" +
 	"\x0eClaimCondition\x12\x12\n" +
 	"\x04path\x18\x01 \x03(\tR\x04path\x12\x15\n" +
-	"\x06any_of\x18\x02 \x03(\tR\x05anyOf\"V\n" +
+	"\x06any_of\x18\x02 \x03(\tR\x05anyOf\"\xba\x02\n" +
+	"\bQuestion\x12/\n" +
+	"\asubject\x18\x01 \x01(\v2\x15.drawbridge.v1.EntityR\asubject\x12\x16\n" +
+	"\x06action\x18\x02 \x01(\tR\x06action\x121\n" +
+	"\bresource\x18\x03 \x01(\v2\x15.drawbridge.v1.EntityR\bresource\x12>\n" +
+	"\acontext\x18\x04 \x03(\v2$.drawbridge.v1.Question.ContextEntryR\acontext\x126\n" +
+	"\tcache_for\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\bcacheFor\x1a:\n" +
+	"\fContextEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xb2\x01\n" +
+	"\x06Entity\x12\x12\n" +
+	"\x04type\x18\x01 \x01(\tR\x04type\x12\x0e\n" +
+	"\x02id\x18\x02 \x01(\tR\x02id\x12E\n" +
+	"\n" +
+	"properties\x18\x03 \x03(\v2%.drawbridge.v1.Entity.PropertiesEntryR\n" +
+	"properties\x1a=\n" +
+	"\x0fPropertiesEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"V\n" +
 	"\x05Actor\x12\x16\n" +
 	"\x06issuer\x18\x01 \x01(\tR\x06issuer\x12\x18\n" +
 	"\asubject\x18\x02 \x01(\tR\asubject\x12\x1b\n" +
@@ -935,7 +1127,7 @@ func file_drawbridge_v1_policy_proto_rawDescGZIP() []byte {
 }
 
 var file_drawbridge_v1_policy_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_drawbridge_v1_policy_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
+var file_drawbridge_v1_policy_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
 var file_drawbridge_v1_policy_proto_goTypes = []any{
 	(Party)(0),                          // 0: drawbridge.v1.Party
 	(Proof)(0),                          // 1: drawbridge.v1.Proof
@@ -946,43 +1138,53 @@ var file_drawbridge_v1_policy_proto_goTypes = []any{
 	(*Rule)(nil),                        // 6: drawbridge.v1.Rule
 	(*ScopeSet)(nil),                    // 7: drawbridge.v1.ScopeSet
 	(*ClaimCondition)(nil),              // 8: drawbridge.v1.ClaimCondition
-	(*Actor)(nil),                       // 9: drawbridge.v1.Actor
-	(*ServiceOptions)(nil),              // 10: drawbridge.v1.ServiceOptions
-	(*MethodOptions)(nil),               // 11: drawbridge.v1.MethodOptions
-	nil,                                 // 12: drawbridge.v1.Policy.ServicesEntry
-	nil,                                 // 13: drawbridge.v1.Policy.ResourcesEntry
-	nil,                                 // 14: drawbridge.v1.Service.MethodsEntry
-	(*durationpb.Duration)(nil),         // 15: google.protobuf.Duration
-	(*descriptorpb.ServiceOptions)(nil), // 16: google.protobuf.ServiceOptions
-	(*descriptorpb.MethodOptions)(nil),  // 17: google.protobuf.MethodOptions
+	(*Question)(nil),                    // 9: drawbridge.v1.Question
+	(*Entity)(nil),                      // 10: drawbridge.v1.Entity
+	(*Actor)(nil),                       // 11: drawbridge.v1.Actor
+	(*ServiceOptions)(nil),              // 12: drawbridge.v1.ServiceOptions
+	(*MethodOptions)(nil),               // 13: drawbridge.v1.MethodOptions
+	nil,                                 // 14: drawbridge.v1.Policy.ServicesEntry
+	nil,                                 // 15: drawbridge.v1.Policy.ResourcesEntry
+	nil,                                 // 16: drawbridge.v1.Service.MethodsEntry
+	nil,                                 // 17: drawbridge.v1.Question.ContextEntry
+	nil,                                 // 18: drawbridge.v1.Entity.PropertiesEntry
+	(*durationpb.Duration)(nil),         // 19: google.protobuf.Duration
+	(*descriptorpb.ServiceOptions)(nil), // 20: google.protobuf.ServiceOptions
+	(*descriptorpb.MethodOptions)(nil),  // 21: google.protobuf.MethodOptions
 }
 var file_drawbridge_v1_policy_proto_depIdxs = []int32{
-	12, // 0: drawbridge.v1.Policy.services:type_name -> drawbridge.v1.Policy.ServicesEntry
+	14, // 0: drawbridge.v1.Policy.services:type_name -> drawbridge.v1.Policy.ServicesEntry
 	5,  // 1: drawbridge.v1.Policy.implies:type_name -> drawbridge.v1.Implication
-	13, // 2: drawbridge.v1.Policy.resources:type_name -> drawbridge.v1.Policy.ResourcesEntry
+	15, // 2: drawbridge.v1.Policy.resources:type_name -> drawbridge.v1.Policy.ResourcesEntry
 	6,  // 3: drawbridge.v1.Service.rule:type_name -> drawbridge.v1.Rule
-	14, // 4: drawbridge.v1.Service.methods:type_name -> drawbridge.v1.Service.MethodsEntry
+	16, // 4: drawbridge.v1.Service.methods:type_name -> drawbridge.v1.Service.MethodsEntry
 	7,  // 5: drawbridge.v1.Rule.any_scope_sets:type_name -> drawbridge.v1.ScopeSet
 	8,  // 6: drawbridge.v1.Rule.claims:type_name -> drawbridge.v1.ClaimCondition
 	0,  // 7: drawbridge.v1.Rule.party:type_name -> drawbridge.v1.Party
-	9,  // 8: drawbridge.v1.Rule.actors:type_name -> drawbridge.v1.Actor
-	15, // 9: drawbridge.v1.Rule.max_age:type_name -> google.protobuf.Duration
+	11, // 8: drawbridge.v1.Rule.actors:type_name -> drawbridge.v1.Actor
+	19, // 9: drawbridge.v1.Rule.max_age:type_name -> google.protobuf.Duration
 	1,  // 10: drawbridge.v1.Rule.proof:type_name -> drawbridge.v1.Proof
-	6,  // 11: drawbridge.v1.ServiceOptions.rule:type_name -> drawbridge.v1.Rule
-	5,  // 12: drawbridge.v1.ServiceOptions.implies:type_name -> drawbridge.v1.Implication
-	6,  // 13: drawbridge.v1.MethodOptions.rule:type_name -> drawbridge.v1.Rule
-	3,  // 14: drawbridge.v1.Policy.ServicesEntry.value:type_name -> drawbridge.v1.Service
-	4,  // 15: drawbridge.v1.Policy.ResourcesEntry.value:type_name -> drawbridge.v1.Reach
-	6,  // 16: drawbridge.v1.Service.MethodsEntry.value:type_name -> drawbridge.v1.Rule
-	16, // 17: drawbridge.v1.service:extendee -> google.protobuf.ServiceOptions
-	17, // 18: drawbridge.v1.method:extendee -> google.protobuf.MethodOptions
-	10, // 19: drawbridge.v1.service:type_name -> drawbridge.v1.ServiceOptions
-	11, // 20: drawbridge.v1.method:type_name -> drawbridge.v1.MethodOptions
-	21, // [21:21] is the sub-list for method output_type
-	21, // [21:21] is the sub-list for method input_type
-	19, // [19:21] is the sub-list for extension type_name
-	17, // [17:19] is the sub-list for extension extendee
-	0,  // [0:17] is the sub-list for field type_name
+	9,  // 11: drawbridge.v1.Rule.question:type_name -> drawbridge.v1.Question
+	10, // 12: drawbridge.v1.Question.subject:type_name -> drawbridge.v1.Entity
+	10, // 13: drawbridge.v1.Question.resource:type_name -> drawbridge.v1.Entity
+	17, // 14: drawbridge.v1.Question.context:type_name -> drawbridge.v1.Question.ContextEntry
+	19, // 15: drawbridge.v1.Question.cache_for:type_name -> google.protobuf.Duration
+	18, // 16: drawbridge.v1.Entity.properties:type_name -> drawbridge.v1.Entity.PropertiesEntry
+	6,  // 17: drawbridge.v1.ServiceOptions.rule:type_name -> drawbridge.v1.Rule
+	5,  // 18: drawbridge.v1.ServiceOptions.implies:type_name -> drawbridge.v1.Implication
+	6,  // 19: drawbridge.v1.MethodOptions.rule:type_name -> drawbridge.v1.Rule
+	3,  // 20: drawbridge.v1.Policy.ServicesEntry.value:type_name -> drawbridge.v1.Service
+	4,  // 21: drawbridge.v1.Policy.ResourcesEntry.value:type_name -> drawbridge.v1.Reach
+	6,  // 22: drawbridge.v1.Service.MethodsEntry.value:type_name -> drawbridge.v1.Rule
+	20, // 23: drawbridge.v1.service:extendee -> google.protobuf.ServiceOptions
+	21, // 24: drawbridge.v1.method:extendee -> google.protobuf.MethodOptions
+	12, // 25: drawbridge.v1.service:type_name -> drawbridge.v1.ServiceOptions
+	13, // 26: drawbridge.v1.method:type_name -> drawbridge.v1.MethodOptions
+	27, // [27:27] is the sub-list for method output_type
+	27, // [27:27] is the sub-list for method input_type
+	25, // [25:27] is the sub-list for extension type_name
+	23, // [23:25] is the sub-list for extension extendee
+	0,  // [0:23] is the sub-list for field type_name
 }
 
 func init() { file_drawbridge_v1_policy_proto_init() }
@@ -996,7 +1198,7 @@ func file_drawbridge_v1_policy_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_drawbridge_v1_policy_proto_rawDesc), len(file_drawbridge_v1_policy_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   13,
+			NumMessages:   17,
 			NumExtensions: 2,
 			NumServices:   0,
 		},

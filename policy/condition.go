@@ -1,0 +1,109 @@
+package policy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/drawbridge-rpc/drawbridge/challenge"
+	"github.com/drawbridge-rpc/drawbridge/token"
+)
+
+// A ConditionCompiler compiles the [Rule.Condition] of rules. Package policyfile/cel has
+// one for CEL. It is used by one goroutine at a time.
+type ConditionCompiler interface {
+	// CompileCondition compiles a text for the calls of a target. The error says what
+	// is wrong with the text, and where in it; it is the reason of a fault.
+	CompileCondition(text string, target Target) (Condition, error)
+}
+
+// A Target is what a condition or a question is compiled for.
+type Target struct {
+	// Service is the full name of the service.
+	Service string
+	// Method is the plain name of the method. It is empty for the rule of a service.
+	Method string
+	// Request is the type of the message, if the rule is that of a unary method with a
+	// descriptor. Otherwise it is nil, and what is compiled must not read the message:
+	// that of a stream is not known when the call is judged.
+	Request protoreflect.MessageDescriptor
+}
+
+// A Condition is a compiled [Rule].Condition or [Rule].Question. It is immutable and safe for concurrent
+// use.
+type Condition interface {
+	// NeedsMessage reports whether the condition reads the message of the call.
+	NeedsMessage() bool
+	// Holds reports whether a call meets the condition. An error means that it does not,
+	// and is the cause in the log, or, if it unwraps to [token.ErrUnavailable], that this
+	// cannot be told right now. It must not hold what a token contains beyond the names of
+	// its claims. Holds neither changes the Input nor keeps it.
+	Holds(ctx context.Context, in Input) (bool, error)
+}
+
+// ErrNeedsMessage is the cause of a shortfall of a caller that meets everything but what
+// a rule asks of the message of the call, of a decision that was made without one.
+var ErrNeedsMessage = errors.New("the rule depends on the message of the call, which was not decoded where it was judged")
+
+// errConditionNotMet is the shortfall of a call that does not meet the condition of its
+// rule.
+var errConditionNotMet = forbidden(errors.New("the call does not meet the condition of the rule"))
+
+// needsMessage is the shortfall of a decision without the message.
+var needsMessage = &ShortfallError{Reason: challenge.ReasonInternal, Cause: ErrNeedsMessage}
+
+// condition compiles Condition. It returns nil if a rule has none.
+func (c *compiler) condition(where string, rule Rule, target Target) Condition {
+	switch {
+	case rule.Condition == "":
+		return nil
+	case c.Conditions == nil:
+		c.fault(where+".Condition", rule.Condition, "is a condition, and there is nothing to compile it",
+			"set Conditions of the Compiler, for instance to that of package policyfile/cel")
+		return nil
+	}
+	compiled, err := c.Conditions.CompileCondition(rule.Condition, target)
+	return c.checked(where+".Condition", rule.Condition, compiled, err, target)
+}
+
+// targetOf returns the target of a rule: that of a service without a method.
+func targetOf(service, method string, descriptor protoreflect.ServiceDescriptor) Target {
+	target := Target{Service: service, Method: method}
+	if descriptor == nil || method == "" {
+		return target
+	}
+	found := descriptor.Methods().ByName(protoreflect.Name(method))
+	if found != nil && !found.IsStreamingClient() && !found.IsStreamingServer() {
+		target.Request = found.Input()
+	}
+	return target
+}
+
+// checkConditions returns nil if a call meets the condition and the question of r, in
+// this order.
+func (r *Requirement) checkConditions(ctx context.Context, in Input) error {
+	if r.NeedsMessage() && in.Message == nil {
+		return needsMessage
+	}
+	for _, condition := range r.conditions {
+		holds, err := condition.Holds(ctx, in)
+		switch {
+		case errors.Is(err, token.ErrUnavailable):
+			return &ShortfallError{Reason: challenge.ReasonUnavailable, Cause: err}
+		case err != nil:
+			return forbidden(fmt.Errorf("the condition of the rule: %w", err))
+		case !holds:
+			return errConditionNotMet
+		}
+	}
+	return nil
+}
+
+// NeedsMessage reports whether r can be met only where the message of the call is known,
+// see [Input].
+func (r *Requirement) NeedsMessage() bool {
+	return slices.ContainsFunc(r.conditions, Condition.NeedsMessage)
+}

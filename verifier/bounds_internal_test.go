@@ -37,14 +37,14 @@ func TestLogoutsAreBounded(t *testing.T) {
 	for i := range maxLogoutIDs {
 		h.used[strconv.Itoa(i)] = now.Add(time.Minute)
 	}
-	if err := h.check("0"); !errors.Is(err, token.ErrInvalid) {
+	if err := h.use("0", now); !errors.Is(err, token.ErrInvalid) {
 		t.Errorf("one that was used: got %v", err)
 	}
-	if err := h.check("new"); !errors.Is(err, token.ErrUnavailable) {
+	if err := h.use("new", now); !errors.Is(err, token.ErrUnavailable) {
 		t.Errorf("full: got %v", err)
 	}
 	now = now.Add(time.Minute)
-	if err := h.check("new"); err != nil || len(h.used) != 0 {
+	if err := h.use("new", now.Add(time.Minute)); err != nil || len(h.used) != 1 {
 		t.Errorf("after they expired: got %v, and %d are held", err, len(h.used))
 	}
 }
@@ -74,12 +74,13 @@ func TestJoinLooksAgain(t *testing.T) {
 	var f flights
 	want, reason := new(entry), errors.New("refused")
 	ask := func(context.Context) (*entry, error) { panic("asked") }
-	for range 2 * maxFlights { // Each gives its turn back.
-		got, err := f.join(t.Context(), digest{}, func() (*entry, error) { return want, nil }, ask)
+	for i := range 4 * maxFlights { // Each gives its turn back.
+		isRenewal := i%2 == 0
+		got, err := f.join(t.Context(), digest{}, isRenewal, func() (*entry, error) { return want, nil }, ask)
 		if got != want || err != nil {
 			t.Fatalf("got %v and %v", got, err)
 		}
-		if _, err := f.join(t.Context(), digest{}, func() (*entry, error) { return nil, reason }, ask); !errors.Is(err, reason) {
+		if _, err := f.join(t.Context(), digest{}, isRenewal, func() (*entry, error) { return nil, reason }, ask); !errors.Is(err, reason) {
 			t.Fatalf("got %v", err)
 		}
 	}

@@ -31,6 +31,12 @@ type LogoutConfig struct {
 	// ClientIDs are the clients that the endpoint is registered for at the issuers. The
 	// aud of a logout token has to name one of them. At least one is required.
 	ClientIDs []string
+
+	// CutOff sets the cut-off of a logout token in place of [Verifier.CutOff], for
+	// instance on every replica of the server: an issuer sends the token to one of them.
+	// Its error is logged, and answered as one of Verifier.CutOff is; the issuer may
+	// send the token again. It is called concurrently. Nil means Verifier.CutOff.
+	CutOff func(ctx context.Context, cutoff Cutoff) error
 }
 
 // LogoutHandler returns a back-channel logout endpoint (OpenID Connect Back-Channel
@@ -51,12 +57,17 @@ func (v *Verifier) LogoutHandler(config LogoutConfig) (http.Handler, error) {
 	if err := faults.Err(); err != nil {
 		return nil, err
 	}
-	return &logoutHandler{verifier: v, clients: slices.Clone(config.ClientIDs), used: make(map[string]time.Time)}, nil
+	cutOff := config.CutOff
+	if cutOff == nil {
+		cutOff = func(_ context.Context, cutoff Cutoff) error { return v.CutOff(cutoff) }
+	}
+	return &logoutHandler{verifier: v, clients: slices.Clone(config.ClientIDs), cutOff: cutOff, used: make(map[string]time.Time)}, nil
 }
 
 type logoutHandler struct {
 	verifier *Verifier
 	clients  []string
+	cutOff   func(context.Context, Cutoff) error
 
 	mu   sync.Mutex
 	used map[string]time.Time // until when a jti is remembered, by issuer and jti
@@ -94,16 +105,16 @@ func (h *logoutHandler) logout(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	// The order makes a failure repeatable: a jti counts as used when the cut-off is set.
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if err := h.check(id); err != nil {
+	if err := h.use(id, expiry); err != nil {
 		return err
 	}
-	if err := h.verifier.CutOff(cutoff); err != nil {
+	if err := h.cutOff(ctx, cutoff); err != nil {
+		// The issuer may send it again.
+		h.mu.Lock()
+		delete(h.used, id)
+		h.mu.Unlock()
 		return unavailable(err)
 	}
-	h.used[id] = expiry
 	return nil
 }
 
@@ -167,14 +178,17 @@ func (h *logoutHandler) judge(claims jwt.Object) (cutoff Cutoff, id string, err 
 	}
 }
 
-// check refuses a jti that was used, and any if no more can be remembered. The caller
-// holds h.mu.
-func (h *logoutHandler) check(id string) error {
+// use records that a jti was used. It refuses one that was used before, and any if no more
+// can be remembered.
+func (h *logoutHandler) use(id string, expiry time.Time) error {
 	now := h.verifier.front.now()
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	if until, ok := h.used[id]; ok && now.Before(until) {
 		return invalid(errors.New("its jti was used before"))
 	}
 	if len(h.used) < maxLogoutIDs {
+		h.used[id] = expiry
 		return nil
 	}
 	for id, until := range h.used {
@@ -185,6 +199,7 @@ func (h *logoutHandler) check(id string) error {
 	if len(h.used) >= maxLogoutIDs {
 		return unavailable(fmt.Errorf("%d logout tokens are remembered already", len(h.used)))
 	}
+	h.used[id] = expiry
 	return nil
 }
 

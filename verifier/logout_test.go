@@ -1,6 +1,8 @@
 package verifier_test
 
 import (
+	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -158,4 +160,34 @@ func TestLogoutOfIssuerAhead(t *testing.T) {
 		t.Errorf("got %d", got)
 	}
 	f.refuses(t, known, token.ErrInvalid)
+}
+
+// TestLogoutHook: a hook gets the cut-off, and a token of which it failed can be sent
+// again, once.
+func TestLogoutHook(t *testing.T) {
+	f := newFixture(t, verifier.Config{Logger: slog.New(slog.DiscardHandler), JWT: []verifier.JWTConfig{{}}})
+	var got []verifier.Cutoff
+	results := []error{errors.New("the queue is down"), nil}
+	handler, err := f.verifier.LogoutHandler(verifier.LogoutConfig{
+		ClientIDs: []string{"client-1"},
+		CutOff: func(_ context.Context, cutoff verifier.Cutoff) error {
+			got = append(got, cutoff)
+			return results[len(got)-1]
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	issued := f.Now().Truncate(time.Second)
+	form := url.Values{"logout_token": {f.issuer.Mint(authtest.Token{Shape: authtest.ShapeLogoutToken, IssuedAt: issued})}}
+	for i, want := range []int{http.StatusServiceUnavailable, http.StatusOK, http.StatusBadRequest} {
+		if status := postForm(t, handler, form); status != want {
+			t.Errorf("request %d: got %d, want %d", i, status, want)
+		}
+	}
+	want := verifier.Cutoff{Issuer: f.issuer.URL, Subject: "user-1", Until: issued}
+	if len(got) != 2 || got[1].Issuer != want.Issuer || got[1].Subject != want.Subject || !got[1].Until.Equal(want.Until) {
+		t.Errorf("got %+v, want %+v twice", got, want)
+	}
+	f.accepts(t, f.mint()) // The hook did not cut off here.
 }

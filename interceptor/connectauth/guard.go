@@ -3,6 +3,7 @@ package connectauth
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 
@@ -58,18 +59,39 @@ import (
 // A handler that is mounted for a whole subtree and ignores the rest of the path
 // needs [WithAuthorizer]: Guard does not know which paths it serves.
 //
+// A rule that reads the message, see policy.Rule.Condition, is not met here, and the
+// call is denied as internal: see [GuardConfig].
+//
 // Guard panics if an argument is nil.
 func Guard(a *drawbridge.Authorizer, next http.Handler) http.Handler {
+	return GuardWith(a, next, GuardConfig{})
+}
+
+// GuardConfig configures a guard of [GuardWith]. The zero GuardConfig is that of [Guard].
+type GuardConfig struct {
+	// Deciding are the full names of services whose handlers have [WithAuthorizer], or are
+	// those of a grpc-go server with grpcauth, of the same Authorizer. Where the rule of a
+	// method reads the message, the guard judges the rest, and they the message. Without
+	// them, such a call is denied.
+	//
+	// DANGER: a handler of one of these services that has no such option serves the call,
+	// and nothing has judged its message.
+	Deciding []string
+}
+
+// GuardWith is [Guard] with a configuration.
+func GuardWith(a *drawbridge.Authorizer, next http.Handler, config GuardConfig) http.Handler {
 	if next == nil {
 		panic("connectauth: the handler is nil")
 	}
-	return &guard{adapter: a.Adapter(), next: next, writer: connect.NewErrorWriter()}
+	return &guard{adapter: a.Adapter(), next: next, writer: connect.NewErrorWriter(), deciding: slices.Clone(config.Deciding)}
 }
 
 type guard struct {
-	adapter drawbridge.Adapter
-	next    http.Handler
-	writer  *connect.ErrorWriter
+	adapter  drawbridge.Adapter
+	next     http.Handler
+	writer   *connect.ErrorWriter
+	deciding []string
 
 	streamTypes sync.Map // procedure → connect.StreamType, of those that a descriptor knows
 }
@@ -113,6 +135,10 @@ func (g *guard) Decide(r *http.Request) (decided exchange.Decision) {
 	req.Procedure = procedure
 	applyMount(r.Context(), &req)
 	decided.Procedure = procedure
+	if len(g.deciding) > 0 {
+		service, _, _ := rpc.CutProcedure(procedure)
+		req.MessageFollows = slices.Contains(g.deciding, service)
+	}
 	decided.Native = isRPC || isConnectJSON(r, protocol)
 	decided.MayStream = protocol.MayStream()
 	decided.Denial = adapter.Decide(r.Context(), &req, &decided.Caller)

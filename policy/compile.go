@@ -58,9 +58,10 @@ func (config Compiler) Compile(p Policy) (*Table, error) {
 	if err := c.faults.Err(); err != nil {
 		return nil, err
 	}
-	if p.replaced != nil {
+	warned := make(map[string]bool)
+	for below := p.replaced; below != nil; below = below.replaced {
 		// What is wrong with a rule that is replaced harms nobody.
-		c.warnOfWeaker(config.compile(p.replaced).table)
+		c.warnOfWeaker(config.compile(below).table, warned)
 	}
 	return c.table, nil
 }

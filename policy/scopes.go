@@ -39,8 +39,8 @@ func (c *compiler) scopes(where string, rule Rule, requirement *Requirement) {
 		c.checkScopes(place, set)
 		requirement.scopes = append(requirement.scopes, set...)
 	}
-	alternatives := distribute(rule.AnyScopeSets)
-	if alternatives == nil {
+	alternatives, ok := distribute(rule.AnyScopeSets)
+	if !ok {
 		c.fault(where+".AnyScopeSets", "", fmt.Sprintf("has too many scopes: the product of the sizes of its sets is over %d", maxAlternatives), "")
 	}
 	for _, anyOf := range alternatives {
@@ -53,12 +53,12 @@ func (c *compiler) scopes(where string, rule Rule, requirement *Requirement) {
 
 // distribute returns lists of which each has to be met by one of its scopes, which
 // together mean that one of the sets is met as a whole: (a and b) or c is the same as
-// (a or c) and (b or c). It returns nil if they are too many.
-func distribute(sets [][]string) [][]string {
-	lists := [][]string{nil}
+// (a or c) and (b or c). It reports false if they are too many.
+func distribute(sets [][]string) (lists [][]string, ok bool) {
+	lists = [][]string{nil}
 	for _, set := range sets {
 		if len(lists)*len(set) > maxAlternatives {
-			return nil
+			return nil, false
 		}
 		var longer [][]string
 		for _, list := range lists {
@@ -68,7 +68,7 @@ func distribute(sets [][]string) [][]string {
 		}
 		lists = longer
 	}
-	return lists
+	return lists, true
 }
 
 func (r *Requirement) askFor(scope string) {

@@ -42,12 +42,14 @@ func (c *compiler) warnOfUncovered(where string, rules map[string]Rule, descript
 	}
 }
 
-// warnOfWeaker warns of each rule that asks for less than the one that it replaces.
-func (c *compiler) warnOfWeaker(before *Table) {
+// warnOfWeaker warns of each rule that asks for less than the one that it replaces, of
+// which it has not warned.
+func (c *compiler) warnOfWeaker(before *Table, warned map[string]bool) {
 	for _, change := range Diff(before, c.table) {
-		if change.Difference != Looser && change.Difference != Different {
+		if change.Difference != Looser && change.Difference != Different || warned[change.Procedure] {
 			continue
 		}
+		warned[change.Procedure] = true
 		// Where a rule of a service changed, its methods say the same again.
 		service, isMethod := strings.CutSuffix(change.Procedure, "/*")
 		if !isMethod {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // The bounds of the header of a token, and of its claims. Both are checked before
@@ -40,6 +41,9 @@ func (m *Member) In(data []byte) []byte { return data[m.Start:m.End] }
 // It checks the structure only as far as it has to. Objects that it accepts may
 // still not be JSON, so they have to be decoded before they are believed.
 func ScanObject(data []byte, wanted []Member) error {
+	if !utf8.Valid(data) {
+		return ErrNotJSON // RFC 7519 §7.2
+	}
 	s := scanner{data: data}
 	s.skipSpace()
 	if s.peek() != '{' {
@@ -201,12 +205,49 @@ func (s *scanner) text() error {
 		switch s.data[i] {
 		case '\\':
 			i++
+			if i+1 < len(s.data) && s.data[i] == 'u' && s.data[i+1]|0x20 == 'd' {
+				if i = s.surrogates(i); i == 0 {
+					return ErrNotJSON
+				}
+			}
 		case '"':
 			s.at = i + 1
 			return nil
 		}
 	}
 	return ErrNotJSON
+}
+
+// surrogates returns where the escapes end that begin with the u at i, if they may be those of
+// surrogates. It returns 0 for one that is not half of a pair, which stands for no character
+// (RFC 8259 §8.2): decoders put the same replacement in the place of each, and two
+// subjects would become one.
+func (s *scanner) surrogates(i int) int {
+	const length = len(`ud83d`)
+	high := s.surrogate(i)
+	switch {
+	case high == 0:
+		return i
+	case high >= lowSurrogate || i+length >= len(s.data) || s.data[i+length] != '\\' || s.surrogate(i+length+1) < lowSurrogate:
+		return 0
+	default:
+		return i + 2*length
+	}
+}
+
+// lowSurrogate is the first of those that stand second in a pair.
+const lowSurrogate = 0xdc00
+
+// surrogate returns the surrogate whose escape has its u at i, or 0 for what is none.
+func (s *scanner) surrogate(i int) int {
+	var code [2]byte
+	if i+len("ud83d") > len(s.data) || s.data[i] != 'u' {
+		return 0
+	}
+	if _, err := hex.Decode(code[:], s.data[i+1:i+5]); err != nil || code[0]&0xf8 != 0xd8 {
+		return 0
+	}
+	return int(code[0])<<8 | int(code[1])
 }
 
 // literal moves past a number, true, false or null.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 // scanned returns what ScanObject finds of the members a, b and iss.
@@ -38,7 +39,8 @@ func TestScan(t *testing.T) {
 		{`{"A":1,"aa":2,"":3,"is":4,"isss":5}`, nil},
 		{`{"\u0061":1,"\u0069\u0073\u0073":2}`, map[string]string{"a": "1", "iss": "2"}},
 		{`{"\u0041":1,"\u0161":2,"\"":3,"\n":4}`, nil},
-		{"{\"\xff\":1,\"ü\":2}", nil},
+		{"{\"ü\":2}", nil},
+		{`{"a":"\ud83d\uDE00","b":"\uD7FF\ue000\\ud83d","iss":"\udab"}`, map[string]string{"a": `"\ud83d\uDE00"`, "b": `"\uD7FF\ue000\\ud83d"`, "iss": `"\udab"`}},
 		{`{"\u0069ssississ":1,"is\u0073ississississ":2,"is\u0073":3}`, map[string]string{"iss": "3"}},
 	} {
 		got, err := scanned(row.data)
@@ -57,6 +59,9 @@ func TestScanRefuses(t *testing.T) {
 	for data, want := range map[string]error{
 		"": ErrNotObject, "null": ErrNotObject, "[]": ErrNotObject, `"{}"`: ErrNotObject, "1": ErrNotObject, "\ufeff{}": ErrNotObject, "\x00{}": ErrNotObject,
 		"{": ErrNotJSON, `{"`: ErrNotJSON, `{"a`: ErrNotJSON, `{"a\`: ErrNotJSON, `{"a\"`: ErrNotJSON, `{"a"`: ErrNotJSON, `{"a":`: ErrNotJSON, `{"a":1`: ErrNotJSON, `{"a":1,`: ErrNotJSON,
+		"{\"a\":\"\xff\"}": ErrNotJSON, "{\"\xff\":1}": ErrNotJSON, "{\"a\":\"\xed\xa0\x80\"}": ErrNotJSON,
+		`{"a":"\ud800"}`: ErrNotJSON, `{"a":"\udfff"}`: ErrNotJSON, `{"a":"\uDBFF\u0041"}`: ErrNotJSON, `{"a":"\udc00\ud800"}`: ErrNotJSON, `{"\uD83D":1}`: ErrNotJSON,
+		`{"a":"\ud83d\`: ErrNotJSON, `{"a":"\ud83d\n"}`: ErrNotJSON, `{"a":"\ud83d\u"}`: ErrNotJSON, `{"a":"\ud83dude00"}`: ErrNotJSON,
 		`{"a":"`: ErrNotJSON, `{"a":"\`: ErrNotJSON, `{"a":[`: ErrNotJSON, `{"a":[1`: ErrNotJSON, `{"a":[1,`: ErrNotJSON, `{"a":{`: ErrNotJSON,
 		`{,}`: ErrNotJSON, `{"a"}`: ErrNotJSON, `{"a",1}`: ErrNotJSON, `{"a":1,}`: ErrNotJSON, `{"a":1 "b":2}`: ErrNotJSON, `{"a":1;"b":2}`: ErrNotJSON, `{a:1}`: ErrNotJSON, `{1:1}`: ErrNotJSON, `{'a':1}`: ErrNotJSON, `{a":1}`: ErrNotJSON, `{x"a":1}`: ErrNotJSON, `{"a" 1}`: ErrNotJSON, `{"a""b"}`: ErrNotJSON,
 		`{"a":}`: ErrNotJSON, `{"a":,}`: ErrNotJSON, `{"a":[,]}`: ErrNotJSON, `{"a":[1,]}`: ErrNotJSON, `{"a":[1 2]}`: ErrNotJSON, `{"a":[1}`: ErrNotJSON, `{"a":{]}`: ErrNotJSON, `{"a":X}`: ErrNotJSON, "{\"a\":\x001}": ErrNotJSON,
@@ -138,6 +143,7 @@ func FuzzScan(f *testing.F) {
 	for _, seed := range []string{
 		"", "{}", "[]", "null", `{"a":1}`, ` { "a" : [ ] , "b" : { } } `, `{"a":"\\","b":"\u0000","iss":"\/"}`, `{"\u0061":1,"b":{"a":2}}`,
 		`{"a":[1,[2,[3,{"b":-1.5e+10}]]],"iss":"https://login.example.com"}`, `{"a":1,"a":2}`, `{"a":tru}`, "{\"a\":\"\xff\"}", `{"a":1}x`,
+		`{"a":"\ud83d\ude00"}`, `{"a":"\ud83d\\ude00"}`, `{"a":"\udead"}`, `{"\uD83D\u0041":[]}`,
 	} {
 		f.Add([]byte(seed))
 	}
@@ -150,6 +156,12 @@ func FuzzScan(f *testing.F) {
 		if errors.Is(err, ErrTooDeep) || errors.Is(err, ErrTooMany) || err != nil && strings.HasSuffix(err.Error(), "twice") {
 			return
 		}
+		if hasReplacements(data) {
+			if err == nil {
+				t.Fatalf("%q is accepted, with a text that stands for no characters", data)
+			}
+			return
+		}
 		if err != nil {
 			t.Fatalf("%q: got %v", data, err)
 		}
@@ -159,4 +171,17 @@ func FuzzScan(f *testing.F) {
 			}
 		}
 	})
+}
+
+// hasReplacements reports whether encoding/json puts U+FFFD in the place of what is not text.
+func hasReplacements(data []byte) bool {
+	const replacement = "\ufffd"
+	var value any
+	if err := json.Unmarshal(data, &value); err != nil {
+		return false
+	}
+	written := strings.ToLower(string(data))
+	decoded, err := json.Marshal(value)
+	return !utf8.Valid(data) || err == nil && strings.Contains(string(decoded), replacement) &&
+		!strings.Contains(written, replacement) && !strings.Contains(written, `\ufffd`)
 }

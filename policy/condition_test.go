@@ -136,7 +136,9 @@ func (r recording) CompileCondition(_ string, target policy.Target) (policy.Cond
 func TestConditionFaults(t *testing.T) {
 	t.Parallel()
 	const onMethod, onService = `policy: Services["policy.test.v1.Described"].Methods["Get"]`, `policy: Services["policy.test.v1.Described"].Rule`
-	method := func(rule policy.Rule) policy.Policy { return describedRules(policy.Rule{}, map[string]policy.Rule{"Get": rule}) }
+	method := func(rule policy.Rule) policy.Policy {
+		return describedRules(policy.Rule{}, map[string]policy.Rule{"Get": rule})
+	}
 	asking := func(change func(*policy.Question)) policy.Policy {
 		question := about("yes")
 		change(question)

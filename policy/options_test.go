@@ -1,0 +1,188 @@
+package policy_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protodesc"
+	"google.golang.org/protobuf/reflect/protoregistry"
+	"google.golang.org/protobuf/types/descriptorpb"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"github.com/drawbridge-rpc/drawbridge/policy"
+	drawbridgev1 "github.com/drawbridge-rpc/drawbridge/proto/drawbridge/v1"
+)
+
+// optionsFile describes two services: shop.v1.Shop, with options on itself and on two of
+// three methods, and shop.v1.Plain, which has none.
+func optionsFile() *descriptorpb.FileDescriptorProto {
+	message := "." + string((&wrapperspb.StringValue{}).ProtoReflect().Descriptor().FullName())
+	method := func(name string, rule *drawbridgev1.Rule) *descriptorpb.MethodDescriptorProto {
+		described := &descriptorpb.MethodDescriptorProto{Name: new(name), InputType: new(message), OutputType: new(message)}
+		if rule != nil {
+			described.Options = new(descriptorpb.MethodOptions)
+			proto.SetExtension(described.Options, drawbridgev1.E_Method, &drawbridgev1.MethodOptions{Rule: rule})
+		}
+		return described
+	}
+	shop := &descriptorpb.ServiceDescriptorProto{
+		Name:    new("Shop"),
+		Options: new(descriptorpb.ServiceOptions),
+		Method: []*descriptorpb.MethodDescriptorProto{
+			method("List", nil), method("Buy", &drawbridgev1.Rule{Scopes: []string{"shop:write"}}), method("Info", &drawbridgev1.Rule{Public: true, Reason: "a catalog"}),
+		},
+	}
+	proto.SetExtension(shop.Options, drawbridgev1.E_Service, &drawbridgev1.ServiceOptions{
+		Rule:    &drawbridgev1.Rule{Scopes: []string{"shop:read"}},
+		Implies: []*drawbridgev1.Implication{{Scope: "shop:write", Implies: []string{"shop:read"}}},
+	})
+	return &descriptorpb.FileDescriptorProto{
+		Name: new("shop/v1/shop.proto"), Package: new("shop.v1"), Syntax: new("proto3"),
+		Dependency: []string{"google/protobuf/wrappers.proto", "drawbridge/v1/policy.proto"},
+		Service:    []*descriptorpb.ServiceDescriptorProto{shop, {Name: new("Plain"), Method: []*descriptorpb.MethodDescriptorProto{method("List", nil)}}},
+	}
+}
+
+func filesOf(tb testing.TB, file *descriptorpb.FileDescriptorProto) *protoregistry.Files {
+	tb.Helper()
+	described, err := protodesc.NewFile(file, protoregistry.GlobalFiles)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	files := new(protoregistry.Files)
+	if err := files.RegisterFile(described); err != nil {
+		tb.Fatal(err)
+	}
+	return files
+}
+
+// lines adds the positions of the options.
+func lines(file *descriptorpb.FileDescriptorProto) *descriptorpb.FileDescriptorProto {
+	at := func(line int32, path ...int32) *descriptorpb.SourceCodeInfo_Location {
+		return &descriptorpb.SourceCodeInfo_Location{Path: path, Span: []int32{line - 1, 2, 40}}
+	}
+	file.SourceCodeInfo = &descriptorpb.SourceCodeInfo{Location: []*descriptorpb.SourceCodeInfo_Location{
+		at(3, 6, 0), at(5, 6, 0, 3), at(5, 6, 0, 3, 51870, 1, 5, 0), at(6, 6, 0, 3, 51870, 2), at(8, 6, 0, 2, 1), at(9, 6, 0, 2, 1, 4, 33),
+		at(10, 6, 0, 2, 1, 4, 51870, 1, 5, 0), at(11, 6, 0, 2, 1, 4, 51870, 1, 5, 1), at(20, 6, 1, 3, 51870),
+	}}
+	return file
+}
+
+// unresolved has the options as bytes, like descriptors that another compiler made.
+func unresolved(tb testing.TB, file *descriptorpb.FileDescriptorProto) *descriptorpb.FileDescriptorProto {
+	tb.Helper()
+	encoded, err := proto.Marshal(file)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	opaque := new(descriptorpb.FileDescriptorProto)
+	if err := (proto.UnmarshalOptions{Resolver: new(protoregistry.Types)}).Unmarshal(encoded, opaque); err != nil {
+		tb.Fatal(err)
+	}
+	return opaque
+}
+
+// TestFromDescriptors: the rules of options, and where they are written.
+func TestFromDescriptors(t *testing.T) {
+	t.Parallel()
+	const file = "shop/v1/shop.proto"
+	for _, tt := range []struct {
+		name             string
+		file             *descriptorpb.FileDescriptorProto
+		service, buy, on string
+	}{
+		{"linked", optionsFile(), file + " (shop.v1.Shop)", file + " (shop.v1.Shop.Buy)", file + " (shop.v1.Shop.Info)"},
+		{"with the source", lines(optionsFile()), file + ":5", file + ":10", file + " (shop.v1.Shop.Info)"},
+		{"unresolved", unresolved(t, lines(optionsFile())), file + ":5", file + ":10", file + " (shop.v1.Shop.Info)"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			files := filesOf(t, tt.file)
+			p := policy.FromDescriptors(files)
+			if len(p.Services) != 1 || len(p.Services["shop.v1.Shop"].Methods) != 2 || !slices.Equal(p.Implies["shop:write"], []string{"shop:read"}) {
+				t.Errorf("got %+v", p)
+			}
+			table, err := (policy.Compiler{Descriptors: files}).Compile(p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for procedure, want := range map[string]string{
+				"/shop.v1.Shop/List": "shop:read at " + tt.service, "/shop.v1.Shop/Buy": "shop:write at " + tt.buy, "/shop.v1.Shop/Info": "public at " + tt.on,
+			} {
+				requirement := table.Lookup(procedure)
+				if requirement == nil || requirement.Rule().String()+" at "+requirement.Source() != want {
+					t.Errorf("%s: got %+v, want %s", procedure, requirement, want)
+				}
+			}
+			if table.Lookup("/shop.v1.Plain/List") != nil {
+				t.Error("a service without options is open")
+			}
+			if _, err := policy.Compile(p); err == nil {
+				t.Error("compiled for services that are not linked")
+			}
+		})
+	}
+}
+
+// TestFromNamedDescriptors: a service that is named has to be there, and to have options.
+func TestFromNamedDescriptors(t *testing.T) {
+	t.Parallel()
+	files := filesOf(t, optionsFile())
+	for name, want := range map[string]string{
+		"shop.v1.Shop":  "",
+		"shop.v1.Plain": `policy: Services["shop.v1.Plain"]: "shop.v1.Plain" has no option (drawbridge.v1.service), and none of its methods has (drawbridge.v1.method); write its rules into shop/v1/shop.proto, or do not name it`,
+		"shop.v1.Shup":  `policy: Services["shop.v1.Shup"]: has neither a rule nor methods; remove it to deny every call`,
+	} {
+		_, err := (policy.Compiler{Descriptors: files}).Compile(policy.FromDescriptors(files, name))
+		if first, _, _ := strings.Cut(errorText(err), "\n"); first != want {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+	if got := policy.FromOptions("policy.test.v1.None"); len(got.Services) != 1 {
+		t.Errorf("got %v", got)
+	}
+	if got := policy.FromOptions(); len(got.Services) != 0 {
+		t.Errorf("no service of this program has options: got %v", got)
+	}
+}
+
+func errorText(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+// TestUnknownOptions: a requirement that this version does not know is not left out.
+func TestUnknownOptions(t *testing.T) {
+	t.Parallel()
+	unknown := protowire.AppendVarint(protowire.AppendTag(nil, 500, protowire.VarintType), 1)
+	for _, tt := range []struct {
+		name, want string
+		put        func(file *descriptorpb.FileDescriptorProto)
+	}{
+		{"of a method", `policy: shop.v1.Shop.Buy: has a field of drawbridge.v1.MethodOptions that this version does not know`, func(file *descriptorpb.FileDescriptorProto) {
+			options, _ := proto.GetExtension(file.GetService()[0].GetMethod()[1].GetOptions(), drawbridgev1.E_Method).(*drawbridgev1.MethodOptions)
+			options.ProtoReflect().SetUnknown(unknown)
+		}},
+		{"of a rule", `policy: shop.v1.Shop: has a field of drawbridge.v1.Rule that this version does not know`, func(file *descriptorpb.FileDescriptorProto) {
+			options, _ := proto.GetExtension(file.GetService()[0].GetOptions(), drawbridgev1.E_Service).(*drawbridgev1.ServiceOptions)
+			options.GetRule().ProtoReflect().SetUnknown(unknown)
+		}},
+		{"of an implication", `policy: shop.v1.Shop: has a field of drawbridge.v1.Implication that this version does not know`, func(file *descriptorpb.FileDescriptorProto) {
+			options, _ := proto.GetExtension(file.GetService()[0].GetOptions(), drawbridgev1.E_Service).(*drawbridgev1.ServiceOptions)
+			options.GetImplies()[0].ProtoReflect().SetUnknown(unknown)
+		}},
+	} {
+		file := optionsFile()
+		tt.put(file)
+		files := filesOf(t, file)
+		_, err := (policy.Compiler{Descriptors: files}).Compile(policy.FromDescriptors(files))
+		if !strings.Contains(errorText(err), tt.want) {
+			t.Errorf("%s: got %v", tt.name, err)
+		}
+	}
+}

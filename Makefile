@@ -85,6 +85,10 @@ clients: $(GRPCURL) ## Let curl, grpcurl and the TypeScript MCP SDK into the qui
 proxies: $(GRPCURL) ## Put nginx and haproxy in front of the quickstart (needs both, curl, node and npm)
 	@examples/clients/proxies/run $(BIN)/grpcurl
 
+.PHONY: providers
+providers: ## Let tokens of oidc-provider into the examples, with PROVIDERS="oidc-provider hydra" those of hydra, too (needs node and npm)
+	@examples/clients/providers/run $(PROVIDERS)
+
 .PHONY: lint
 lint: $(BUF) $(GOLANGCI_LINT) ## Check code, formatting, schema and go.mod
 	$(BIN)/golangci-lint config verify

@@ -69,7 +69,8 @@ func wrongIssuer(info *token.Info, r *resource.Resource) error {
 
 // wrongAudience returns the cause of a denial for a token for another resource.
 func wrongAudience(info *token.Info, r *resource.Resource) error {
-	return fmt.Errorf("%w: its audience is %.512q; the resource accepts %.512q", token.ErrInvalid, info.Audience, r.Audiences())
+	accepted := slices.Sorted(slices.Values(r.Audiences()))
+	return fmt.Errorf("%w: its audience is %.512q; the resource accepts %.512q", token.ErrInvalid, info.Audience, slices.Compact(accepted))
 }
 
 // staleInfo returns the cause of a denial for facts that have expired.

@@ -34,8 +34,9 @@ type Cutoff struct {
 	// several. Required.
 	Issuer string
 	// Subject, SessionID and ClientID say whose tokens are revoked, by the facts of
-	// that name in [token.Info]. Exactly one is required. Tokens with which they act for
-	// others are those of the others.
+	// that name in [token.Info]. One is required, and no more, except that Subject beside
+	// SessionID stands for the tokens of the session and for those of the subject that
+	// name no session. Tokens with which they act for others are those of the others.
 	Subject, SessionID, ClientID string
 	// Until is the instant: a token is revoked if its iat is not after it, or absent. It
 	// is compared with the clock of the issuer, which may be ahead of that of this
@@ -58,7 +59,7 @@ func (v *Verifier) CutOff(c Cutoff) error {
 	if c.Until.IsZero() {
 		c.Until = now
 	}
-	key, err := c.key()
+	keys, err := c.keys()
 	switch {
 	case err != nil:
 		return err
@@ -67,7 +68,7 @@ func (v *Verifier) CutOff(c Cutoff) error {
 	case c.Until.Sub(now) > maxCutoffLead:
 		return fmt.Errorf("verifier: Cutoff.Until is %s from now, and tokens that are issued until then would be refused", c.Until.Sub(now).Round(time.Second))
 	default:
-		return v.front.cutoffs.set(key, c.Until, now)
+		return v.front.cutoffs.set(keys, c.Until, now)
 	}
 }
 
@@ -78,22 +79,31 @@ func (v *Verifier) Revoked(info *token.Info) bool { return v.front.cutoffs.refus
 // A cutoffKey names what is cut off.
 type cutoffKey struct {
 	issuer string
-	kind   byte // 's' for a subject, 'i' for a session, 'c' for a client
+	kind   byte // one of those below
 	name   string
 }
 
-func (c *Cutoff) key() (key cutoffKey, err error) {
-	set := 0
-	for kind, name := range map[byte]string{'s': c.Subject, 'i': c.SessionID, 'c': c.ClientID} {
-		if name != "" {
-			key = cutoffKey{c.Issuer, kind, name}
-			set++
-		}
+// The kinds of names that tokens are cut off by.
+const (
+	ofSubject   = 's'
+	ofSession   = 'i'
+	ofClient    = 'c'
+	ofNoSession = 'n' // a subject, of tokens that name no session
+)
+
+func (c *Cutoff) keys() ([]cutoffKey, error) {
+	switch {
+	case c.ClientID != "" && c.SessionID == "" && c.Subject == "":
+		return []cutoffKey{{c.Issuer, ofClient, c.ClientID}}, nil
+	case c.ClientID != "":
+	case c.SessionID != "" && c.Subject != "":
+		return []cutoffKey{{c.Issuer, ofSession, c.SessionID}, {c.Issuer, ofNoSession, c.Subject}}, nil
+	case c.SessionID != "":
+		return []cutoffKey{{c.Issuer, ofSession, c.SessionID}}, nil
+	case c.Subject != "":
+		return []cutoffKey{{c.Issuer, ofSubject, c.Subject}}, nil
 	}
-	if set != 1 {
-		return cutoffKey{}, errors.New("verifier: Cutoff needs exactly one of Subject, SessionID and ClientID")
-	}
-	return key, nil
+	return nil, errors.New("verifier: Cutoff needs a Subject, a SessionID, both, or a ClientID alone")
 }
 
 // cutoffs are those that are held. Without any, looking costs an atomic read.
@@ -111,21 +121,27 @@ func newCutoffs(config Config) *cutoffs {
 	return &cutoffs{limit: config.MaxCutoffs, lifetime: config.CutoffLifetime, until: make(map[cutoffKey]time.Time)}
 }
 
-// set adds a cut-off.
-func (c *cutoffs) set(key cutoffKey, until, now time.Time) error {
+// set adds a cut-off, all of it or nothing.
+func (c *cutoffs) set(keys []cutoffKey, until, now time.Time) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	previous, known := c.until[key]
-	if known && !until.After(previous) {
-		return nil
+	more := 0
+	for _, key := range keys {
+		if _, known := c.until[key]; !known {
+			more++
+		}
 	}
-	if !known && len(c.until) >= c.limit {
+	if len(c.until)+more > c.limit && more > 0 {
 		c.sweep(now)
-		if len(c.until) >= c.limit {
+		if len(c.until)+more > c.limit {
 			return ErrCutoffsFull
 		}
 	}
-	c.until[key] = until
+	for _, key := range keys {
+		if previous, known := c.until[key]; !known || until.After(previous) {
+			c.until[key] = until
+		}
+	}
 	c.held.Store(int64(len(c.until)))
 	return nil
 }
@@ -151,7 +167,8 @@ func (c *cutoffs) refuses(info *token.Info) bool {
 	}
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	return c.covers(info, 's', info.Subject) || c.covers(info, 'i', info.SessionID) || c.covers(info, 'c', info.ClientID)
+	return c.covers(info, ofSubject, info.Subject) || c.covers(info, ofClient, info.ClientID) ||
+		c.covers(info, ofSession, info.SessionID) || info.SessionID == "" && c.covers(info, ofNoSession, info.Subject)
 }
 
 func (c *cutoffs) covers(info *token.Info, kind byte, name string) bool {

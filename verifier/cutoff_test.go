@@ -29,6 +29,10 @@ func TestCutOff(t *testing.T) {
 		{"a client with the name of the subject", verifier.Cutoff{ClientID: "user-1"}, nil, nil},
 		{"another session", verifier.Cutoff{SessionID: "s-2"}, claim("sid", "s-1"), nil},
 		{"no session", verifier.Cutoff{SessionID: "s-1"}, nil, nil},
+		{"the session of a subject", verifier.Cutoff{SessionID: "s-1", Subject: "user-1"}, claim("sid", "s-1"), token.ErrInvalid},
+		{"the subject without a session", verifier.Cutoff{SessionID: "s-1", Subject: "user-1"}, nil, token.ErrInvalid},
+		{"another session of the subject", verifier.Cutoff{SessionID: "s-2", Subject: "user-1"}, claim("sid", "s-1"), nil},
+		{"another subject without a session", verifier.Cutoff{SessionID: "s-1", Subject: "user-2"}, nil, nil},
 		{"issued after it", verifier.Cutoff{Subject: "user-1", Until: time.Unix(1, 0)}, nil, nil},
 		{"without iat", verifier.Cutoff{Subject: "user-1", Until: time.Unix(1, 0)}, claim("iat", authtest.Omit), token.ErrInvalid},
 	} {

@@ -22,6 +22,10 @@ const (
 	maxLogoutIDs  = 10_000
 )
 
+// maxLogoutAge is how long a logout token without exp is good for, beside the leeway
+// (OpenID Connect Back-Channel Logout §2.4 recommends no more than that).
+const maxLogoutAge = 2 * time.Minute
+
 // logoutEvent is the member of events that makes a token a logout token (OpenID Connect
 // Back-Channel Logout §2.4).
 const logoutEvent = "http://schemas.openid.net/event/backchannel-logout"
@@ -41,12 +45,17 @@ type LogoutConfig struct {
 
 // LogoutHandler returns a back-channel logout endpoint (OpenID Connect Back-Channel
 // Logout §2.5), to which issuers of JWTs send logout tokens. A good one cuts off the
-// session that it names, or else the user, as [Verifier.CutOff] does. It needs no other
-// guard, and must not stand behind one: an issuer has no access token.
+// session that it names, with the tokens of its user that name no session, or else all of
+// the user, as [Verifier.CutOff] does. It needs no other guard, and must not stand behind
+// one: an issuer has no access token.
+//
+// A logout token with a session and no user cuts off nothing else than tokens that name
+// the session. Many providers put no sid into access tokens: tell yours to, or to name
+// the user in logout tokens.
 //
 // A logout token is accepted once. Its typ is logout+jwt, or JWT where the issuer has
 // AcceptTypeJWT. It has events, iat, exp, jti, sub or sid, no nonce, and a signature of the
-// issuer (§2.6). The answer is 200 when the cut-off is set, 400 for a token that is not
+// issuer (§2.6). One without exp, as Ory Hydra sends it, is good for 2 minutes. The answer is 200 when the cut-off is set, 400 for a token that is not
 // good, and 503 if it could not be judged or no more cut-offs can be held: issuers may
 // send it again.
 func (v *Verifier) LogoutHandler(config LogoutConfig) (http.Handler, error) {
@@ -170,7 +179,7 @@ func (h *logoutHandler) judge(claims jwt.Object) (cutoff Cutoff, id string, err 
 	case cmp.Or(subjectErr, sessionErr, idErr) != nil:
 		return Cutoff{}, "", cmp.Or(subjectErr, sessionErr, idErr)
 	case session != "":
-		return Cutoff{SessionID: session}, id, nil
+		return Cutoff{SessionID: session, Subject: subject}, id, nil
 	case subject != "":
 		return Cutoff{Subject: subject}, id, nil
 	default:
@@ -215,7 +224,11 @@ func (i *issuer) verifyLogout(ctx context.Context, p presented) (jwt.Object, tim
 	if !p.period.IssuedAt.Present {
 		return nil, time.Time{}, invalidPart("claims", errors.New("iat is missing"))
 	}
-	expiry, err := i.claims.checkPeriod(p.period, came.now)
+	period := p.period
+	if !period.Expiry.Present { // It was optional before the final version.
+		period.Expiry = jwt.Date{Present: true, At: period.IssuedAt.At.Add(maxLogoutAge)}
+	}
+	expiry, err := i.claims.checkPeriod(period, came.now)
 	if err != nil {
 		return nil, time.Time{}, invalidPart("claims", err)
 	}

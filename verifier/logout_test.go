@@ -56,7 +56,8 @@ func TestLogout(t *testing.T) {
 		{"jti a number", authtest.Token{Claims: claims{"jti": 1}}, 400},
 		{"sid a number", authtest.Token{Claims: claims{"sid": 1}}, 400},
 		{"no iat", authtest.Token{Claims: claims{"iat": authtest.Omit}}, 400},
-		{"no exp", authtest.Token{Claims: claims{"exp": authtest.Omit}}, 400},
+		{"no exp, as of Ory Hydra", authtest.Token{Claims: claims{"exp": authtest.Omit}}, 200},
+		{"no exp, and 3 minutes old", authtest.Token{Claims: claims{"exp": authtest.Omit, "iat": int64(-180)}}, 400},
 		{"expired", authtest.Token{Claims: claims{"exp": 1}}, 400},
 		{"another issuer", authtest.Token{Claims: claims{"iss": "https://evil.example.com"}}, 400},
 		{"an access token", authtest.Token{Header: claims{"typ": "at+jwt"}}, 400},
@@ -80,6 +81,9 @@ func TestLogout(t *testing.T) {
 			}
 			if _, ok := row.token.Claims["sub"]; !ok {
 				row.token.Claims["sub"] = "user-1"
+			}
+			if age, ok := row.token.Claims["iat"].(int64); ok {
+				row.token.Claims["iat"] = f.Now().Unix() + age
 			}
 			form := url.Values{"logout_token": {f.issuer.Mint(row.token)}}
 			if got := postForm(t, handler, form); got != row.status {
@@ -190,4 +194,31 @@ func TestLogoutHook(t *testing.T) {
 		t.Errorf("got %+v, want %+v twice", got, want)
 	}
 	f.accepts(t, f.mint()) // The hook did not cut off here.
+}
+
+// TestLogoutOfSession: a logout token with session and user cuts off what may belong to the
+// session, and no other session.
+func TestLogoutOfSession(t *testing.T) {
+	f := newFixture(t, verifier.Config{})
+	handler, err := f.verifier.LogoutHandler(verifier.LogoutConfig{ClientIDs: []string{"client-1"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tokens := map[string]error{
+		f.mint(claim("sid", "s-1")):                         token.ErrInvalid,
+		f.mint():                                            token.ErrInvalid, // names no session
+		f.mint(claim("sid", "s-2")):                         nil,
+		f.mint(claim("sub", "user-2")):                      nil,
+		f.mint(claim("sub", "user-2"), claim("sid", "s-3")): nil,
+	}
+	for raw := range tokens {
+		f.accepts(t, raw)
+	}
+	logout := f.issuer.Mint(authtest.Token{Shape: authtest.ShapeLogoutToken, IssuedAt: f.Now(), Claims: map[string]any{"sub": "user-1", "sid": "s-1"}})
+	if got := postForm(t, handler, url.Values{"logout_token": {logout}}); got != http.StatusOK {
+		t.Fatalf("got %d", got)
+	}
+	for raw, class := range tokens {
+		f.refuses(t, raw, class)
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"time"
 
 	"github.com/drawbridge-rpc/drawbridge/challenge"
 	"github.com/drawbridge-rpc/drawbridge/interceptor/grpcauth"
@@ -36,6 +37,7 @@ func (s *suite) logout(ctx context.Context, client string, end func(ctx context.
 	if !s.need("the logout", end(ctx, b, granted)) {
 		return
 	}
+	s.awaitRefusal(ctx, call{resource: s.JWT, token: granted.AccessToken})
 	s.run(ctx, row{"the token afterwards: 401", call{resource: s.JWT, token: granted.AccessToken}, refused, "", "cut off"})
 	if _, err := s.resources.stock.Adjust("BOLT-M8", 1); err != nil {
 		s.check("a message for the stream", err)
@@ -48,6 +50,22 @@ func (s *suite) logout(ctx context.Context, client string, end func(ctx context.
 	}
 	if s.need("another login", err) {
 		s.run(ctx, row{"a token of another login: 200", call{resource: s.JWT, token: granted.AccessToken}, allowed, "", ""})
+	}
+}
+
+// awaitRefusal calls until the token is refused: some providers send the logout token when
+// they have answered the browser.
+func (s *suite) awaitRefusal(ctx context.Context, c call) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for ctx.Err() == nil {
+		if got, err := c.send(ctx, s.site); err != nil || got.is(allowed) != nil {
+			return
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(interval):
+		}
 	}
 }
 

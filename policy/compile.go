@@ -91,13 +91,17 @@ func (config Compiler) compile(p *Policy) *compiler {
 	for _, f := range p.faults {
 		c.faults.Join(f)
 	}
-	c.checkImplies(p.Implies)
+	c.checkImplies(p.Implies, p.Sources)
 	for _, name := range sortedKeys(p.Services) {
 		c.service(name, p.Services[name])
 	}
 	c.checkResources(p)
 	return c
 }
+
+// impliesPlace and resourcesPlace are the places of entries, as in Policy.Sources.
+func impliesPlace(scope string) string        { return fmt.Sprintf("Implies[%q]", scope) }
+func resourcesPlace(identifier string) string { return fmt.Sprintf("Resources[%q]", identifier) }
 
 // fault adds a fault of the rule that is being compiled, or of the policy.
 func (c *compiler) fault(place, value, reason, remedy string) {
@@ -106,7 +110,8 @@ func (c *compiler) fault(place, value, reason, remedy string) {
 
 func (c *compiler) checkResources(p *Policy) {
 	for _, identifier := range sortedKeys(p.Resources) {
-		place := fmt.Sprintf("Resources[%q]", identifier)
+		place := resourcesPlace(identifier)
+		c.source = p.Sources[place]
 		if len(p.Resources[identifier]) == 0 {
 			c.fault(place, "", "has no services", "remove it for those of the resource")
 		}
@@ -116,16 +121,19 @@ func (c *compiler) checkResources(p *Policy) {
 			}
 		}
 	}
+	c.source = ""
 }
 
-func (c *compiler) checkImplies(implies map[string][]string) {
+func (c *compiler) checkImplies(implies map[string][]string, sources map[string]string) {
 	for _, scope := range sortedKeys(implies) {
-		where := fmt.Sprintf("Implies[%q]", scope)
+		where := impliesPlace(scope)
+		c.source = sources[where]
 		c.checkScopes(where, append([]string{scope}, implies[scope]...))
 		if len(implies[scope]) == 0 {
 			c.fault(where, "", "implies nothing", "remove it")
 		}
 	}
+	c.source = ""
 	for _, cycle := range c.hierarchy.cycles() {
 		c.fault("Implies", cycle, "is a cycle of scopes that imply each other", "")
 	}
@@ -133,6 +141,8 @@ func (c *compiler) checkImplies(implies map[string][]string) {
 
 func (c *compiler) service(name string, service Service) {
 	where := fmt.Sprintf("Services[%q]", name)
+	c.source = service.Source
+	defer func() { c.source = "" }()
 	if !rpc.ValidService(name) {
 		c.fault(where, name, "is not a protobuf service name such as inventory.v1.InventoryService", "")
 		return
@@ -199,8 +209,8 @@ func (c *compiler) describe(where, name string, noDescriptor bool) protoreflect.
 
 // rule compiles a rule. It returns nil for one that denies every caller.
 func (c *compiler) rule(where string, target Target, rule Rule) *Requirement {
+	defer func(outer string) { c.source = outer }(c.source)
 	c.source = rule.Source
-	defer func() { c.source = "" }()
 	if rule.Denied && (rule.Public || rule.needsToken()) {
 		c.fault(where, "", "is denied and allows callers", "remove Denied, or everything else")
 	}

@@ -37,11 +37,9 @@ func FromDescriptors(descriptors Descriptors, services ...string) Policy {
 		}
 		p.addOptions(service)
 		if _, ok := p.Services[name]; !ok {
-			p.faults = append(p.faults, &fault.Fault{
-				Place: fmt.Sprintf("policy: Services[%q]", name), Value: name,
-				Reason: "has no option (drawbridge.v1.service), and none of its methods has (drawbridge.v1.method)",
-				Remedy: "write its rules into " + service.ParentFile().Path() + ", or do not name it",
-			})
+			p.fault(service.ParentFile().Path(), fmt.Sprintf("Services[%q]", name),
+				"has no option (drawbridge.v1.service), and none of its methods has (drawbridge.v1.method)",
+				"write its rules there, or do not name it")
 		}
 	}
 	if len(services) > 0 {
@@ -63,10 +61,11 @@ func (p *Policy) addOptions(descriptor protoreflect.ServiceDescriptor) {
 	name := string(descriptor.FullName())
 	var service Service
 	sources := sourcesOf(descriptor)
+	service.Source = sources[-1]
 	options := new(drawbridgev1.ServiceOptions)
 	hasOptions := p.read(descriptor, drawbridgev1.E_Service, options, sources[-1])
 	if rule := options.GetRule(); rule != nil {
-		service.Rule = fromProto(rule, sources[-1])
+		service.Rule = p.rule(rule, sources[-1], name)
 	}
 	p.addImplications(options.GetImplies())
 	for i := range descriptor.Methods().Len() {
@@ -80,7 +79,7 @@ func (p *Policy) addOptions(descriptor protoreflect.ServiceDescriptor) {
 			if service.Methods == nil {
 				service.Methods = make(map[string]Rule)
 			}
-			service.Methods[string(method.Name())] = fromProto(rule, sources[i])
+			service.Methods[string(method.Name())] = p.rule(rule, sources[i], string(method.FullName()))
 		}
 	}
 	if hasOptions {

@@ -133,7 +133,7 @@ func TestFromNamedDescriptors(t *testing.T) {
 	files := filesOf(t, optionsFile())
 	for name, want := range map[string]string{
 		"shop.v1.Shop":  "",
-		"shop.v1.Plain": `policy: Services["shop.v1.Plain"]: "shop.v1.Plain" has no option (drawbridge.v1.service), and none of its methods has (drawbridge.v1.method); write its rules into shop/v1/shop.proto, or do not name it`,
+		"shop.v1.Plain": `shop/v1/shop.proto: policy: Services["shop.v1.Plain"]: has no option (drawbridge.v1.service), and none of its methods has (drawbridge.v1.method); write its rules there, or do not name it`,
 		"shop.v1.Shup":  `policy: Services["shop.v1.Shup"]: has neither a rule nor methods; remove it to deny every call`,
 	} {
 		_, err := (policy.Compiler{Descriptors: files}).Compile(policy.FromDescriptors(files, name))

@@ -21,6 +21,7 @@ func (p Policy) Override(with Policy) Policy {
 		Services:  maps.Clone(p.Services),
 		Implies:   maps.Clone(p.Implies),
 		Resources: maps.Clone(p.Resources),
+		Sources:   maps.Clone(p.Sources),
 		replaced:  &replaced,
 		faults:    append(p.faults[:len(p.faults):len(p.faults)], with.faults...),
 	}
@@ -32,10 +33,20 @@ func (p Policy) Override(with Policy) Policy {
 	}
 	merged.Implies = replaceIn(merged.Implies, with.Implies)
 	merged.Resources = replaceIn(merged.Resources, with.Resources)
+	for scope := range with.Implies {
+		delete(merged.Sources, impliesPlace(scope))
+	}
+	for identifier := range with.Resources {
+		delete(merged.Sources, resourcesPlace(identifier))
+	}
+	merged.Sources = replaceIn(merged.Sources, with.Sources)
 	return merged
 }
 
 func (s Service) override(with Service) Service {
+	if with.Source != "" {
+		s.Source = with.Source
+	}
 	if !with.Rule.IsZero() {
 		s.Rule = with.Rule
 	}

@@ -32,6 +32,10 @@ type Policy struct {
 	// by its identifier. They take the place of the Services of that resource, which
 	// the server must have.
 	Resources map[string][]string
+	// Sources holds where entries of Implies and Resources are written, such as
+	// "policy.yaml:12", by their place: `Implies["admin"]`,
+	// `Resources["https://api.example.com"]`. They stand in faults. Nil means a Go program.
+	Sources map[string]string
 
 	replaced *Policy        // what Override put rules over
 	faults   []*fault.Fault // what was wrong with the options of descriptors
@@ -61,6 +65,9 @@ type Service struct {
 	// descriptor is an error: its name may be misspelled, and its rule would never
 	// apply.
 	NoDescriptor bool
+	// Source is where the service is written, such as "policy.yaml:12". It stands in
+	// faults and warnings. Empty means a Go program.
+	Source string
 }
 
 // Rule is the requirement of one procedure on its caller. Public and Denied each stand

@@ -13,11 +13,12 @@ import (
 )
 
 // FromProto returns the policy that a message of its schema, drawbridge/v1/policy.proto,
-// states. The sourceOf function returns the [Rule.Source] of the rule of a service, if
-// method is empty, or of a method. Nil means that no rule has one.
+// states. The sourceOf function returns the Source of a service and its rule, if method
+// is empty, or of the rule of a method. Nil means that none has one.
 //
-// A field that this version of the module does not know would be a requirement that
-// nobody checks. [Compile] returns it as a fault.
+// A rule that is present and says nothing denies. A field or a value that this version of
+// the module does not know would be a requirement that nobody checks, and [Compile] returns
+// it as a fault.
 func FromProto(message *drawbridgev1.Policy, sourceOf func(service, method string) string) Policy {
 	if sourceOf == nil {
 		sourceOf = func(string, string) string { return "" }
@@ -26,12 +27,15 @@ func FromProto(message *drawbridgev1.Policy, sourceOf func(service, method strin
 	p.refuseUnknown(message.ProtoReflect(), "", "a policy")
 	p.addImplications(message.GetImplies())
 	for name, service := range message.GetServices() {
-		converted := Service{NoDescriptor: service.GetNoDescriptor(), Methods: make(map[string]Rule, len(service.GetMethods()))}
+		converted := Service{
+			NoDescriptor: service.GetNoDescriptor(), Source: sourceOf(name, ""),
+			Methods: make(map[string]Rule, len(service.GetMethods())),
+		}
 		if service.GetRule() != nil {
-			converted.Rule = fromProto(service.GetRule(), sourceOf(name, ""))
+			converted.Rule = p.rule(service.GetRule(), sourceOf(name, ""), name)
 		}
 		for method, rule := range service.GetMethods() {
-			converted.Methods[method] = fromProto(rule, sourceOf(name, method))
+			converted.Methods[method] = p.rule(rule, sourceOf(name, method), name+"."+method)
 		}
 		p.Services[name] = converted
 	}
@@ -59,7 +63,28 @@ func (p *Policy) addImplications(implications []*drawbridgev1.Implication) {
 	}
 }
 
-func fromProto(message *drawbridgev1.Rule, source string) Rule {
+// rule converts a rule that is present.
+func (p *Policy) rule(message *drawbridgev1.Rule, source, of string) Rule {
+	// Enums are open, and a value that does not fit would become another one.
+	if _, known := drawbridgev1.Party_name[int32(message.GetParty())]; !known {
+		p.fault(source, of, "party is no value of Party", "")
+	}
+	if _, known := drawbridgev1.Proof_name[int32(message.GetProof())]; !known {
+		p.fault(source, of, "proof is no value of Proof", "")
+	}
+	if message.GetMaxAge() != nil && message.GetMaxAge().AsDuration() == 0 {
+		p.fault(source, of, "max_age is 0, and would ask for nothing", "remove it, or set at least 1s")
+	}
+	rule := convert(message, source)
+	rule.Denied = rule.Denied || rule.IsZero()
+	return rule
+}
+
+func (p *Policy) fault(source, what, reason, remedy string) {
+	p.faults = append(p.faults, &fault.Fault{Source: source, Place: "policy: " + what, Reason: reason, Remedy: remedy})
+}
+
+func convert(message *drawbridgev1.Rule, source string) Rule {
 	rule := Rule{
 		Source:        source,
 		Public:        message.GetPublic(),
@@ -100,10 +125,7 @@ func entityOf(message *drawbridgev1.Entity) Entity {
 // refuseUnknown adds a fault if a message has a field that this version does not know.
 func (p *Policy) refuseUnknown(message protoreflect.Message, source, what string) {
 	if unknown := findUnknown(message); unknown != nil {
-		p.faults = append(p.faults, &fault.Fault{
-			Source: source, Place: "policy: " + what, Reason: unknown.Error(),
-			Remedy: "update this module to the version of drawbridge/v1/policy.proto that the policy was written for",
-		})
+		p.fault(source, what, unknown.Error(), "update this module to the version of drawbridge/v1/policy.proto that the policy was written for")
 	}
 }
 

@@ -2,6 +2,7 @@ package policy_test
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -24,7 +25,7 @@ func TestFromProto(t *testing.T) {
 	}{
 		"public":         {`public: true`, policy.Rule{Public: true}},
 		"denied":         {`denied: true`, policy.Rule{Denied: true}},
-		"reason":         {`reason: "because"`, policy.Rule{Reason: "because"}},
+		"reason":         {`reason: "because"`, policy.Rule{Reason: "because", Denied: true}},
 		"authenticated":  {`authenticated: true`, policy.Rule{Authenticated: true}},
 		"scopes":         {`scopes: ["a", "b"]`, policy.Rule{Scopes: []string{"a", "b"}}},
 		"any_scopes":     {`any_scopes: ["a", "b"]`, policy.Rule{AnyScopes: []string{"a", "b"}}},
@@ -65,10 +66,10 @@ func TestFromProto(t *testing.T) {
 		service := policy.FromProto(message, func(service, method string) string { return service + "#" + method }).Services["a.v1.A"]
 		want, wantMethod := row.want, row.want
 		want.Source, wantMethod.Source = "a.v1.A#", "a.v1.A#Get"
-		if !reflect.DeepEqual(service.Rule, want) || !reflect.DeepEqual(service.Methods["Get"], wantMethod) || !service.NoDescriptor {
+		if !reflect.DeepEqual(service.Rule, want) || !reflect.DeepEqual(service.Methods["Get"], wantMethod) || !service.NoDescriptor || service.Source != "a.v1.A#" {
 			t.Errorf("%s: got %+v, want %+v", name, service.Rule, want)
 		}
-		if name != "reason" && row.want.IsZero() {
+		if row.want.IsZero() {
 			t.Errorf("%s counts for nothing", name)
 		}
 	}
@@ -102,6 +103,56 @@ func TestPolicyFromProto(t *testing.T) {
 	_, err := policy.Compile(policy.FromProto(message, nil))
 	if !strings.Contains(errorText(err), "policy: a policy: has a field of drawbridge.v1.Rule that this version does not know; update this module") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestFaultsOfMessages: what a rule would ask for is never lost.
+func TestFaultsOfMessages(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		`party: 256`:             "p.yaml:1: policy: a.v1.A.Get: party is no value of Party",
+		`proof: 257`:             "p.yaml:1: policy: a.v1.A.Get: proof is no value of Proof",
+		`public: true proof: -1`: "p.yaml:1: policy: a.v1.A.Get: proof is no value of Proof",
+		`max_age: {}`:            "p.yaml:1: policy: a.v1.A.Get: max_age is 0, and would ask for nothing; remove it, or set at least 1s",
+		`max_age: {nanos: 5}`:    `p.yaml:1: policy: Services["a.v1.A"].Methods["Get"].MaxAge: "5ns" is not in whole seconds`,
+	} {
+		rule := new(drawbridgev1.Rule)
+		if err := prototext.Unmarshal([]byte(text), rule); err != nil {
+			t.Fatal(err)
+		}
+		message := &drawbridgev1.Policy{Services: map[string]*drawbridgev1.Service{"a.v1.A": {Methods: map[string]*drawbridgev1.Rule{"Get": rule}, NoDescriptor: true}}}
+		_, err := policy.Compile(policy.FromProto(message, func(string, string) string { return "p.yaml:1" }))
+		if !strings.HasPrefix(errorText(err), want) {
+			t.Errorf("%s: got %v, want %s", text, err, want)
+		}
+	}
+}
+
+// TestSources: faults of what is no rule have a source, too.
+func TestSources(t *testing.T) {
+	t.Parallel()
+	base := policy.Policy{
+		Services:  map[string]policy.Service{"a.v1.A": {Source: "a:1", Rule: policy.Rule{Public: true, Source: "a:2"}, Methods: map[string]policy.Rule{"Get": {Scopes: []string{" "}}, "no method": {}}}},
+		Implies:   map[string][]string{"x": {"y z"}, "v": {"w w"}},
+		Resources: map[string][]string{"https://h": {"b.v1.B"}, "https://i": {"b.v1.B"}},
+		Sources:   map[string]string{`Implies["x"]`: "a:3", `Resources["https://h"]`: "a:4"},
+	}
+	want := []string{
+		`policy: Implies["v"]: "w w" is`, `a:3: policy: Implies["x"]: "y z" is`, `a:1: policy: Services["a.v1.A"]: "a.v1.A" is not the name`,
+		`policy: Services["a.v1.A"].Methods["Get"].Scopes: " " is`, `a:1: policy: Services["a.v1.A"].Methods["no method"]: "no method" is`,
+		`a:4: policy: Resources["https://h"][0]: "b.v1.B" is`, `policy: Resources["https://i"][0]: "b.v1.B" is`,
+	}
+	got := faultsOf(t, base)
+	if !slices.EqualFunc(got, want, strings.HasPrefix) {
+		t.Errorf("got\n%s", strings.Join(got, "\n"))
+	}
+	over := policy.Policy{Implies: map[string][]string{"x": {"q q"}}, Resources: map[string][]string{"https://h": {"c.v1.C"}}, Sources: map[string]string{`Resources["https://h"]`: "b:1"}}
+	got = faultsOf(t, base.Override(over))
+	if !slices.ContainsFunc(got, func(text string) bool { return strings.HasPrefix(text, `policy: Implies["x"]: "q q"`) }) ||
+		!slices.ContainsFunc(got, func(text string) bool {
+			return strings.HasPrefix(text, `b:1: policy: Resources["https://h"][0]: "c.v1.C"`)
+		}) {
+		t.Errorf("after Override: got\n%s", strings.Join(got, "\n"))
 	}
 }
 

@@ -38,7 +38,7 @@ func (c *compiler) warnOfUncovered(where string, rules map[string]Rule, descript
 			c.fault(place, name, reason, remedy)
 			continue
 		}
-		c.warn("", place, name, reason, remedy)
+		c.warn(c.source, place, name, reason, remedy)
 	}
 }
 

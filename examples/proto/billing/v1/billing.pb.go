@@ -10,6 +10,7 @@
 package billingv1
 
 import (
+	_ "github.com/drawbridge-rpc/drawbridge/proto/drawbridge/v1"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	reflect "reflect"
@@ -194,7 +195,7 @@ var File_billing_v1_billing_proto protoreflect.FileDescriptor
 const file_billing_v1_billing_proto_rawDesc = "" +
 	"\n" +
 	"\x18billing/v1/billing.proto\x12\n" +
-	"billing.v1\"t\n" +
+	"billing.v1\x1a\x1adrawbridge/v1/policy.proto\"t\n" +
 	"\aInvoice\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1a\n" +
 	"\bcustomer\x18\x02 \x01(\tR\bcustomer\x12!\n" +
@@ -203,10 +204,11 @@ const file_billing_v1_billing_proto_rawDesc = "" +
 	"\x11GetInvoiceRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\"C\n" +
 	"\x12GetInvoiceResponse\x12-\n" +
-	"\ainvoice\x18\x01 \x01(\v2\x13.billing.v1.InvoiceR\ainvoice2]\n" +
+	"\ainvoice\x18\x01 \x01(\v2\x13.billing.v1.InvoiceR\ainvoice2s\n" +
 	"\x0eBillingService\x12K\n" +
 	"\n" +
-	"GetInvoice\x12\x1d.billing.v1.GetInvoiceRequest\x1a\x1e.billing.v1.GetInvoiceResponseBJZHgithub.com/drawbridge-rpc/drawbridge/examples/proto/billing/v1;billingv1b\x06proto3"
+	"GetInvoice\x12\x1d.billing.v1.GetInvoiceRequest\x1a\x1e.billing.v1.GetInvoiceResponse\x1a\x14\xf2\xa9\x19\x10\n" +
+	"\x0e*\fbilling:readBJZHgithub.com/drawbridge-rpc/drawbridge/examples/proto/billing/v1;billingv1b\x06proto3"
 
 var (
 	file_billing_v1_billing_proto_rawDescOnce sync.Once

@@ -31,9 +31,9 @@ const (
 //
 // BillingService shows invoices.
 //
-// The examples ask for the scope billing:read.
+// Its option says what a caller needs: the scope billing:read.
 type BillingServiceClient interface {
-	// GetInvoice returns one invoice. It asks for billing:read.
+	// GetInvoice returns one invoice.
 	GetInvoice(ctx context.Context, in *GetInvoiceRequest, opts ...grpc.CallOption) (*GetInvoiceResponse, error)
 }
 
@@ -61,9 +61,9 @@ func (c *billingServiceClient) GetInvoice(ctx context.Context, in *GetInvoiceReq
 //
 // BillingService shows invoices.
 //
-// The examples ask for the scope billing:read.
+// Its option says what a caller needs: the scope billing:read.
 type BillingServiceServer interface {
-	// GetInvoice returns one invoice. It asks for billing:read.
+	// GetInvoice returns one invoice.
 	GetInvoice(context.Context, *GetInvoiceRequest) (*GetInvoiceResponse, error)
 	mustEmbedUnimplementedBillingServiceServer()
 }

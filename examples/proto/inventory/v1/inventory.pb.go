@@ -10,6 +10,7 @@
 package inventoryv1
 
 import (
+	_ "github.com/drawbridge-rpc/drawbridge/proto/drawbridge/v1"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	reflect "reflect"
@@ -599,7 +600,7 @@ var File_inventory_v1_inventory_proto protoreflect.FileDescriptor
 
 const file_inventory_v1_inventory_proto_rawDesc = "" +
 	"\n" +
-	"\x1cinventory/v1/inventory.proto\x12\finventory.v1\"H\n" +
+	"\x1cinventory/v1/inventory.proto\x12\finventory.v1\x1a\x1adrawbridge/v1/policy.proto\"H\n" +
 	"\x04Item\x12\x10\n" +
 	"\x03sku\x18\x01 \x01(\tR\x03sku\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1a\n" +
@@ -630,14 +631,19 @@ const file_inventory_v1_inventory_proto_rawDesc = "" +
 	"\x04item\x18\x01 \x01(\v2\x12.inventory.v1.ItemR\x04item\x12\x1e\n" +
 	"\n" +
 	"difference\x18\x02 \x01(\x03R\n" +
-	"difference2\xaf\x03\n" +
+	"difference2\xb5\x04\n" +
 	"\x10InventoryService\x12L\n" +
-	"\tListItems\x12\x1e.inventory.v1.ListItemsRequest\x1a\x1f.inventory.v1.ListItemsResponse\x12R\n" +
-	"\vAdjustStock\x12 .inventory.v1.AdjustStockRequest\x1a!.inventory.v1.AdjustStockResponse\x12Q\n" +
+	"\tListItems\x12\x1e.inventory.v1.ListItemsRequest\x1a\x1f.inventory.v1.ListItemsResponse\x12k\n" +
+	"\vAdjustStock\x12 .inventory.v1.AdjustStockRequest\x1a!.inventory.v1.AdjustStockResponse\"\x17\xf2\xa9\x19\x13\n" +
+	"\x11*\x0finventory:write\x12Q\n" +
 	"\n" +
-	"WatchStock\x12\x1f.inventory.v1.WatchStockRequest\x1a .inventory.v1.WatchStockResponse0\x01\x12T\n" +
-	"\vImportItems\x12 .inventory.v1.ImportItemsRequest\x1a!.inventory.v1.ImportItemsResponse(\x01\x12P\n" +
-	"\tReconcile\x12\x1e.inventory.v1.ReconcileRequest\x1a\x1f.inventory.v1.ReconcileResponse(\x010\x01BNZLgithub.com/drawbridge-rpc/drawbridge/examples/proto/inventory/v1;inventoryv1b\x06proto3"
+	"WatchStock\x12\x1f.inventory.v1.WatchStockRequest\x1a .inventory.v1.WatchStockResponse0\x01\x12m\n" +
+	"\vImportItems\x12 .inventory.v1.ImportItemsRequest\x1a!.inventory.v1.ImportItemsResponse\"\x17\xf2\xa9\x19\x13\n" +
+	"\x11*\x0finventory:write(\x01\x12i\n" +
+	"\tReconcile\x12\x1e.inventory.v1.ReconcileRequest\x1a\x1f.inventory.v1.ReconcileResponse\"\x17\xf2\xa9\x19\x13\n" +
+	"\x11*\x0finventory:write(\x010\x01\x1a9\xf2\xa9\x195\n" +
+	"\x10*\x0einventory:read\x12!\n" +
+	"\x0finventory:write\x12\x0einventory:readBNZLgithub.com/drawbridge-rpc/drawbridge/examples/proto/inventory/v1;inventoryv1b\x06proto3"
 
 var (
 	file_inventory_v1_inventory_proto_rawDescOnce sync.Once

@@ -35,23 +35,20 @@ const (
 //
 // InventoryService keeps the stock of a warehouse.
 //
-// The examples ask for the scope inventory:read to look at it and for
-// inventory:write to change it.
+// Its options say what a caller needs: the scope inventory:read to look at the
+// stock, and inventory:write, which includes that, to change it.
 type InventoryServiceClient interface {
 	// ListItems returns the items of the warehouse in the order of their SKUs.
-	// It asks for inventory:read.
 	ListItems(ctx context.Context, in *ListItemsRequest, opts ...grpc.CallOption) (*ListItemsResponse, error)
 	// AdjustStock adds to the quantity of one item, or takes from it.
-	// It asks for inventory:write.
 	AdjustStock(ctx context.Context, in *AdjustStockRequest, opts ...grpc.CallOption) (*AdjustStockResponse, error)
 	// WatchStock sends the items as they are and then each item that changes.
-	// It asks for inventory:read.
 	WatchStock(ctx context.Context, in *WatchStockRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchStockResponse], error)
 	// ImportItems stores the items that the caller sends, all of them or, when
-	// one of them is faulty, none. It asks for inventory:write.
+	// one of them is faulty, none.
 	ImportItems(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[ImportItemsRequest, ImportItemsResponse], error)
 	// Reconcile takes the counts of a stock-taking and answers each with the
-	// correction that it made. It asks for inventory:write.
+	// correction that it made.
 	Reconcile(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[ReconcileRequest, ReconcileResponse], error)
 }
 
@@ -134,23 +131,20 @@ type InventoryService_ReconcileClient = grpc.BidiStreamingClient[ReconcileReques
 //
 // InventoryService keeps the stock of a warehouse.
 //
-// The examples ask for the scope inventory:read to look at it and for
-// inventory:write to change it.
+// Its options say what a caller needs: the scope inventory:read to look at the
+// stock, and inventory:write, which includes that, to change it.
 type InventoryServiceServer interface {
 	// ListItems returns the items of the warehouse in the order of their SKUs.
-	// It asks for inventory:read.
 	ListItems(context.Context, *ListItemsRequest) (*ListItemsResponse, error)
 	// AdjustStock adds to the quantity of one item, or takes from it.
-	// It asks for inventory:write.
 	AdjustStock(context.Context, *AdjustStockRequest) (*AdjustStockResponse, error)
 	// WatchStock sends the items as they are and then each item that changes.
-	// It asks for inventory:read.
 	WatchStock(*WatchStockRequest, grpc.ServerStreamingServer[WatchStockResponse]) error
 	// ImportItems stores the items that the caller sends, all of them or, when
-	// one of them is faulty, none. It asks for inventory:write.
+	// one of them is faulty, none.
 	ImportItems(grpc.ClientStreamingServer[ImportItemsRequest, ImportItemsResponse]) error
 	// Reconcile takes the counts of a stock-taking and answers each with the
-	// correction that it made. It asks for inventory:write.
+	// correction that it made.
 	Reconcile(grpc.BidiStreamingServer[ReconcileRequest, ReconcileResponse]) error
 	mustEmbedUnimplementedInventoryServiceServer()
 }

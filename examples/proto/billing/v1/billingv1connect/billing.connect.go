@@ -42,7 +42,7 @@ const (
 
 // BillingServiceClient is a client for the billing.v1.BillingService service.
 type BillingServiceClient interface {
-	// GetInvoice returns one invoice. It asks for billing:read.
+	// GetInvoice returns one invoice.
 	GetInvoice(context.Context, *v1.GetInvoiceRequest) (*v1.GetInvoiceResponse, error)
 }
 
@@ -82,7 +82,7 @@ func (c *billingServiceClient) GetInvoice(ctx context.Context, req *v1.GetInvoic
 
 // BillingServiceHandler is an implementation of the billing.v1.BillingService service.
 type BillingServiceHandler interface {
-	// GetInvoice returns one invoice. It asks for billing:read.
+	// GetInvoice returns one invoice.
 	GetInvoice(context.Context, *v1.GetInvoiceRequest) (*v1.GetInvoiceResponse, error)
 }
 

@@ -55,19 +55,16 @@ const (
 // InventoryServiceClient is a client for the inventory.v1.InventoryService service.
 type InventoryServiceClient interface {
 	// ListItems returns the items of the warehouse in the order of their SKUs.
-	// It asks for inventory:read.
 	ListItems(context.Context, *v1.ListItemsRequest) (*v1.ListItemsResponse, error)
 	// AdjustStock adds to the quantity of one item, or takes from it.
-	// It asks for inventory:write.
 	AdjustStock(context.Context, *v1.AdjustStockRequest) (*v1.AdjustStockResponse, error)
 	// WatchStock sends the items as they are and then each item that changes.
-	// It asks for inventory:read.
 	WatchStock(context.Context, *v1.WatchStockRequest) (*connect.ServerStreamForClient[v1.WatchStockResponse], error)
 	// ImportItems stores the items that the caller sends, all of them or, when
-	// one of them is faulty, none. It asks for inventory:write.
+	// one of them is faulty, none.
 	ImportItems(context.Context) (*connect.ClientStreamForClientSimple[v1.ImportItemsRequest, v1.ImportItemsResponse], error)
 	// Reconcile takes the counts of a stock-taking and answers each with the
-	// correction that it made. It asks for inventory:write.
+	// correction that it made.
 	Reconcile(context.Context) (*connect.BidiStreamForClientSimple[v1.ReconcileRequest, v1.ReconcileResponse], error)
 }
 
@@ -160,19 +157,16 @@ func (c *inventoryServiceClient) Reconcile(ctx context.Context) (*connect.BidiSt
 // InventoryServiceHandler is an implementation of the inventory.v1.InventoryService service.
 type InventoryServiceHandler interface {
 	// ListItems returns the items of the warehouse in the order of their SKUs.
-	// It asks for inventory:read.
 	ListItems(context.Context, *v1.ListItemsRequest) (*v1.ListItemsResponse, error)
 	// AdjustStock adds to the quantity of one item, or takes from it.
-	// It asks for inventory:write.
 	AdjustStock(context.Context, *v1.AdjustStockRequest) (*v1.AdjustStockResponse, error)
 	// WatchStock sends the items as they are and then each item that changes.
-	// It asks for inventory:read.
 	WatchStock(context.Context, *v1.WatchStockRequest, *connect.ServerStream[v1.WatchStockResponse]) error
 	// ImportItems stores the items that the caller sends, all of them or, when
-	// one of them is faulty, none. It asks for inventory:write.
+	// one of them is faulty, none.
 	ImportItems(context.Context, *connect.ClientStream[v1.ImportItemsRequest]) (*v1.ImportItemsResponse, error)
 	// Reconcile takes the counts of a stock-taking and answers each with the
-	// correction that it made. It asks for inventory:write.
+	// correction that it made.
 	Reconcile(context.Context, *connect.BidiStream[v1.ReconcileRequest, v1.ReconcileResponse]) error
 }
 

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"strings"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
@@ -133,10 +134,12 @@ func (c *compiler) checkImplies(implies map[string][]string, sources map[string]
 			c.fault(where, "", "implies nothing", "remove it")
 		}
 	}
-	c.source = ""
 	for _, cycle := range c.hierarchy.cycles() {
+		first, _, _ := strings.Cut(cycle, " → ")
+		c.source = sources[impliesPlace(first)]
 		c.fault("Implies", cycle, "is a cycle of scopes that imply each other", "")
 	}
+	c.source = ""
 }
 
 func (c *compiler) service(name string, service Service) {

@@ -3,6 +3,8 @@ package policy
 import (
 	"maps"
 	"slices"
+
+	"github.com/drawbridge-rpc/drawbridge/fault"
 )
 
 // A Difference says how a requirement compares with an earlier one.
@@ -73,6 +75,32 @@ func Diff(before, after *Table) []Change {
 		}
 	}
 	return changes
+}
+
+// CompareRules says how a rule compares with an earlier one, under the implications of a
+// policy. Conditions and questions are compared as they are written. The error joins a
+// [*fault.Fault] for each fault of the two.
+func CompareRules(before, after Rule, implies map[string][]string) (Difference, error) {
+	var requirements [2]*Requirement
+	var faults fault.List
+	for i, rule := range [...]Rule{before, after} {
+		rule.Condition, rule.Question = "", nil
+		c := Compiler{}.compile(&Policy{Implies: implies})
+		requirements[i] = c.rule("Rule", Target{}, rule)
+		faults.Join(c.faults.Err())
+	}
+	if err := faults.Err(); err != nil {
+		return Same, err
+	}
+	for i, rule := range [...]Rule{before, after} {
+		if requirements[i] == nil && !rule.denies() { // nothing else than a condition
+			requirements[i] = new(Requirement)
+		}
+		if requirements[i] != nil {
+			requirements[i].rule.Condition, requirements[i].rule.Question = rule.Condition, rule.Question
+		}
+	}
+	return compare(requirements[0], requirements[1]), nil
 }
 
 // compare says how a requirement compares with an earlier one. A nil one denies.

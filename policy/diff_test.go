@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/drawbridge-rpc/drawbridge/fault"
 	"github.com/drawbridge-rpc/drawbridge/policy"
 	"github.com/drawbridge-rpc/drawbridge/token"
 )
@@ -94,6 +95,9 @@ func TestDifference(t *testing.T) {
 			implies := map[string][]string{"write": {"read"}}
 			if got := differenceOf(t, implies, tt.before, tt.after); got != tt.want {
 				t.Errorf("got %v, want %v", got, tt.want)
+			}
+			if got, err := policy.CompareRules(tt.before, tt.after, implies); got != tt.want || err != nil {
+				t.Errorf("CompareRules: got %v and %v, want %v", got, err, tt.want)
 			}
 			want, ok := opposite[tt.want]
 			if !ok {
@@ -204,4 +208,13 @@ func randomInfo(random *rand.Rand) *token.Info {
 		info.Actor = &token.Actor{Subject: fmt.Sprint("a", random.IntN(3))}
 	}
 	return info
+}
+
+// TestCompareRulesFaults: rules that are none are not compared.
+func TestCompareRulesFaults(t *testing.T) {
+	t.Parallel()
+	_, err := policy.CompareRules(policy.Rule{Scopes: []string{"a b"}}, policy.Rule{Public: true, Authenticated: true}, nil)
+	if len(slices.Collect(fault.All(err))) != 2 {
+		t.Errorf("got %v", err)
+	}
 }

@@ -14,9 +14,9 @@ import (
 
 // FromOptions returns the policy that stands in the options of the protobuf services
 // that are linked into the program: (drawbridge.v1.service) and
-// (drawbridge.v1.method). Without names it is that of every service which has such an
-// option, itself or on a method. Of the named ones, one that does not exist or has no
-// option is a fault of [Compile].
+// (drawbridge.v1.method). Without names it is that of every service which has a
+// rule there, itself or on a method. Of the named ones, one that does not exist or has no
+// rule is a fault of [Compile].
 //
 // Implications apply to the whole policy, wherever they stand.
 func FromOptions(services ...string) Policy {
@@ -38,7 +38,7 @@ func FromDescriptors(descriptors Descriptors, services ...string) Policy {
 		p.addOptions(service)
 		if _, ok := p.Services[name]; !ok {
 			p.fault(service.ParentFile().Path(), fmt.Sprintf("Services[%q]", name),
-				"has no option (drawbridge.v1.service), and none of its methods has (drawbridge.v1.method)",
+				"has no rule in an option (drawbridge.v1.service), and none of its methods has one in (drawbridge.v1.method)",
 				"write its rules there, or do not name it")
 		}
 	}
@@ -63,26 +63,31 @@ func (p *Policy) addOptions(descriptor protoreflect.ServiceDescriptor) {
 	sources := sourcesOf(descriptor)
 	service.Source = sources[-1]
 	options := new(drawbridgev1.ServiceOptions)
-	hasOptions := p.read(descriptor, drawbridgev1.E_Service, options, sources[-1])
+	hasRules := p.read(descriptor, drawbridgev1.E_Service, options, sources[-1]) && options.GetRule() != nil
 	if rule := options.GetRule(); rule != nil {
 		service.Rule = p.rule(rule, sources[-1], name)
 	}
 	p.addImplications(options.GetImplies())
+	for _, implication := range options.GetImplies() {
+		if place := impliesPlace(implication.GetScope()); p.Sources[place] == "" {
+			p.Sources = replaceIn(p.Sources, map[string]string{place: sources[-1]})
+		}
+	}
 	for i := range descriptor.Methods().Len() {
 		method := descriptor.Methods().Get(i)
 		options := new(drawbridgev1.MethodOptions)
 		if !p.read(method, drawbridgev1.E_Method, options, sources[i]) {
 			continue
 		}
-		hasOptions = true
 		if rule := options.GetRule(); rule != nil {
+			hasRules = true
 			if service.Methods == nil {
 				service.Methods = make(map[string]Rule)
 			}
 			service.Methods[string(method.Name())] = p.rule(rule, sources[i], string(method.FullName()))
 		}
 	}
-	if hasOptions {
+	if hasRules {
 		p.Services[name] = service
 	}
 }

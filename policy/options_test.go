@@ -133,7 +133,7 @@ func TestFromNamedDescriptors(t *testing.T) {
 	files := filesOf(t, optionsFile())
 	for name, want := range map[string]string{
 		"shop.v1.Shop":  "",
-		"shop.v1.Plain": `shop/v1/shop.proto: policy: Services["shop.v1.Plain"]: has no option (drawbridge.v1.service), and none of its methods has (drawbridge.v1.method); write its rules there, or do not name it`,
+		"shop.v1.Plain": `shop/v1/shop.proto: policy: Services["shop.v1.Plain"]: has no rule in an option (drawbridge.v1.service), and none of its methods has one in (drawbridge.v1.method); write its rules there, or do not name it`,
 		"shop.v1.Shup":  `policy: Services["shop.v1.Shup"]: has neither a rule nor methods; remove it to deny every call`,
 	} {
 		_, err := (policy.Compiler{Descriptors: files}).Compile(policy.FromDescriptors(files, name))
@@ -154,6 +154,30 @@ func errorText(err error) string {
 		return ""
 	}
 	return err.Error()
+}
+
+// TestImplicationsOfOptions: a service may say what scopes include, and nothing else, and a
+// fault says where.
+func TestImplicationsOfOptions(t *testing.T) {
+	t.Parallel()
+	file := lines(optionsFile())
+	shop := file.GetService()[0]
+	proto.SetExtension(shop.GetOptions(), drawbridgev1.E_Service, &drawbridgev1.ServiceOptions{Implies: []*drawbridgev1.Implication{
+		{Scope: "a", Implies: []string{"b"}}, {Scope: "b", Implies: []string{"a"}}, {Scope: "c", Implies: []string{"d e"}},
+	}})
+	for _, method := range shop.GetMethod() {
+		method.Options = nil
+	}
+	files := filesOf(t, file)
+	p := policy.FromDescriptors(files)
+	if len(p.Services) != 0 || len(p.Implies) != 3 {
+		t.Errorf("got %+v", p)
+	}
+	const want = `shop/v1/shop.proto:5: policy: Implies["c"]: "d e" is not a scope: RFC 6749 §3.3 allows visible ASCII without space, quote and backslash
+shop/v1/shop.proto:5: policy: Implies: "a → b → a" is a cycle of scopes that imply each other`
+	if _, err := (policy.Compiler{Descriptors: files}).Compile(p); errorText(err) != want {
+		t.Errorf("got %v", err)
+	}
 }
 
 // TestUnknownOptions: a requirement that this version does not know is not left out.

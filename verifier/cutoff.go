@@ -53,7 +53,7 @@ type Cutoff struct {
 // for concurrent use.
 //
 // A cut-off belongs to v. Where v is replaced by another Verifier, or stands beside
-// others, each of them needs it. Messages on which an MCP client waits are not ended.
+// others, each of them needs it.
 func (v *Verifier) CutOff(c Cutoff) error {
 	now := v.front.now()
 	if c.Until.IsZero() {

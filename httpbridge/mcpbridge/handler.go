@@ -2,7 +2,6 @@ package mcpbridge
 
 import (
 	"bytes"
-	"context"
 	"net/http"
 	"time"
 
@@ -35,7 +34,8 @@ const sessionTimeout = 24 * time.Hour
 // requests are served as with the option Stateless, which leaves nothing behind. A
 // session ends after 24 hours without requests; the option SessionTimeout names
 // another time, and a negative one keeps every session. A stream that listens ends when
-// its token expires; a message that was let in is served to its end.
+// its token expires, and within a second of its revocation, where the verifier can tell of
+// one; a message that was let in is served to its end.
 //
 // The localhost protection of go-sdk is off, because it refuses proxies on the same
 // host. [httpbridge.Bridge.Protect] refuses the requests that it is meant for.
@@ -63,8 +63,8 @@ func (g *Guard) Handler(getServer func(*http.Request) *mcp.Server, options *mcp.
 		handler := ownerless
 		if info, ok := token.FromContext(r.Context()); ok {
 			ctx := r.Context()
-			if r.Method == http.MethodGet && !info.Expiry.IsZero() {
-				until, cancel := context.WithDeadline(ctx, info.Expiry)
+			if r.Method == http.MethodGet {
+				until, cancel := untilEnd(ctx, g.adapter.Caller(ctx))
 				defer cancel()
 				ctx = until
 			}

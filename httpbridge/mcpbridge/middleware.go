@@ -33,7 +33,7 @@ func (g *Guard) middleware(next mcp.MethodHandler) mcp.MethodHandler {
 			ctx = authorized
 		}
 		if kindOf(method) == byListening {
-			until, cancel := untilExpiry(ctx, g.adapter.Caller(ctx))
+			until, cancel := untilEnd(ctx, g.adapter.Caller(ctx))
 			defer cancel()
 			ctx = until
 		}
@@ -58,14 +58,6 @@ func (g *Guard) middleware(next mcp.MethodHandler) mcp.MethodHandler {
 		}
 		return result, nil
 	}
-}
-
-// untilExpiry returns a context that ends with the token of a caller.
-func untilExpiry(ctx context.Context, caller *drawbridge.Caller) (context.Context, context.CancelFunc) {
-	if expiry := caller.Expiry(); !expiry.IsZero() {
-		return context.WithDeadline(ctx, expiry)
-	}
-	return ctx, func() {}
 }
 
 // denialIn returns the denial that the server returned, as a handler does with the

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -271,4 +272,46 @@ func TestAnsweredWhenDone(t *testing.T) {
 		t.Errorf("%+v, want 403", got)
 	}
 	close(answered)
+}
+
+// revocable is a verifier whose tokens can be revoked.
+type revocable struct {
+	fading
+
+	revoked atomic.Bool
+}
+
+func (r *revocable) Revoked(*token.Info) bool { return r.revoked.Load() }
+
+// TestListeningEndsWithRevocation: the streams that wait end soon after the token was
+// revoked.
+func TestListeningEndsWithRevocation(t *testing.T) {
+	t.Parallel()
+	for name, listen := range map[string]func(e *endpoint) int{
+		"GET": func(e *endpoint) int {
+			res := e.send(t, t.Context(), http.MethodGet, "any", e.open(t, modes[3], "any"))
+			_, _ = io.Copy(io.Discard, res.Body)
+			return res.StatusCode
+		},
+		"subscriptions/listen": func(e *endpoint) int {
+			return e.post2026(t, "any", "subscriptions/listen", `{"notifications":{"toolsListChanged":true}}`, "subscriptions/listen", "").status
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			verifier := &revocable{fading: fading{lifetime: time.Hour}}
+			authorizer := newSimpleAuthorizer(t, verifier, policy.Rule{Authenticated: true}, slog.New(slog.DiscardHandler))
+			server := newNamedServer("one")
+			mode := map[string]mode{"GET": modes[3], "subscriptions/listen": modes[1]}[name]
+			e := &endpoint{url: rpctest.ServeHTTP(t, newGuard(t, authorizer).Handler(only(server), mode.options())) + "/mcp"}
+			time.AfterFunc(200*time.Millisecond, func() { verifier.revoked.Store(true) })
+			began := time.Now()
+			if got := listen(e); got != http.StatusOK {
+				t.Errorf("got %d", got)
+			}
+			if took := time.Since(began); took < 100*time.Millisecond || took > 20*time.Second {
+				t.Errorf("it took %v", took)
+			}
+		})
+	}
 }

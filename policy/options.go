@@ -3,12 +3,12 @@ package policy
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 
-	"github.com/drawbridge-rpc/drawbridge/fault"
 	drawbridgev1 "github.com/drawbridge-rpc/drawbridge/proto/drawbridge/v1"
 )
 
@@ -45,14 +45,18 @@ func FromDescriptors(descriptors Descriptors, services ...string) Policy {
 	if len(services) > 0 {
 		return p
 	}
+	// RangeFiles has no order, and what stands in a file must not depend on it.
+	var files []protoreflect.FileDescriptor
 	descriptors.RangeFiles(func(file protoreflect.FileDescriptor) bool {
+		files = append(files, file)
+		return true
+	})
+	slices.SortFunc(files, func(a, b protoreflect.FileDescriptor) int { return strings.Compare(a.Path(), b.Path()) })
+	for _, file := range files {
 		for i := range file.Services().Len() {
 			p.addOptions(file.Services().Get(i))
 		}
-		return true
-	})
-	// RangeFiles has no order, and Compile reports faults in a stable one.
-	slices.SortFunc(p.faults, func(a, b *fault.Fault) int { return slices.Compare([]byte(a.Error()), []byte(b.Error())) })
+	}
 	return p
 }
 

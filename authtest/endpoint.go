@@ -28,11 +28,13 @@ func (i *Issuer) handler() http.Handler {
 	i.keySet.serve = func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, i.KeySet()) }
 	i.tokens.serve = i.serveToken
 	i.introspection.serve = i.serveIntrospection
+	i.tokenInfo.serve = i.serveTokenInfo
 	i.discovery.serve = func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, i.Discovery()) }
 	mux := http.NewServeMux()
 	mux.Handle(keySetPath, i.counted(&i.keySet))
 	mux.Handle(tokenPath, i.counted(&i.tokens))
 	mux.Handle(introspectionPath, i.counted(&i.introspection))
+	mux.Handle(TokenInfoPath, i.counted(&i.tokenInfo))
 	mux.Handle("/", i.counted(&i.discovery))
 	return mux
 }

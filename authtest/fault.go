@@ -7,13 +7,14 @@ import "net/http"
 func (i *Issuer) Down() { i.down.Store(true) }
 
 // Up undoes [Issuer.Down], [Issuer.HandleDiscovery], [Issuer.HandleKeySet],
-// [Issuer.HandleToken] and [Issuer.HandleIntrospection].
+// [Issuer.HandleToken], [Issuer.HandleIntrospection] and [Issuer.HandleTokenInfo].
 func (i *Issuer) Up() {
 	i.down.Store(false)
 	i.HandleDiscovery(nil)
 	i.HandleKeySet(nil)
 	i.HandleToken(nil)
 	i.HandleIntrospection(nil)
+	i.HandleTokenInfo(nil)
 }
 
 // HandleDiscovery makes h serve the discovery document; nil restores the
@@ -31,6 +32,10 @@ func (i *Issuer) HandleToken(h http.Handler) { i.tokens.replace(h) }
 // default. h may serve an altered [Issuer.Introspection].
 func (i *Issuer) HandleIntrospection(h http.Handler) { i.introspection.replace(h) }
 
+// HandleTokenInfo makes h serve the endpoint at [TokenInfoPath]; nil restores the
+// default.
+func (i *Issuer) HandleTokenInfo(h http.Handler) { i.tokenInfo.replace(h) }
+
 // HoldKeySet delays the response to every request for the key set until release
 // is called, the client gives up, or the Issuer is closed. Each delayed request
 // sends a value on arrived when it starts to wait. release may be called more
@@ -45,8 +50,8 @@ func (i *Issuer) HoldIntrospection() (arrived <-chan struct{}, release func()) {
 }
 
 // Answer returns a handler that sends the same response to every request, for
-// [Issuer.HandleDiscovery], [Issuer.HandleKeySet], [Issuer.HandleToken] and
-// [Issuer.HandleIntrospection].
+// [Issuer.HandleDiscovery], [Issuer.HandleKeySet], [Issuer.HandleToken],
+// [Issuer.HandleIntrospection] and [Issuer.HandleTokenInfo].
 func Answer(status int, contentType, body string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", contentType)

@@ -16,6 +16,7 @@ const inactive = `{"active":false}`
 type opaqueToken struct {
 	document []byte
 	isFixed  bool // the test sets the member active, so time does not change it
+	isInfo   bool // only the tokeninfo endpoint knows it
 }
 
 // Introspection returns the document that the introspection endpoint answers about
@@ -33,7 +34,7 @@ func (i *Issuer) Introspection(raw string) []byte {
 	known, isOpaque := i.opaque.get(raw)
 	i.mu.Unlock()
 	switch {
-	case isRevoked:
+	case isRevoked || known.isInfo:
 		return []byte(inactive)
 	case isOpaque && known.isFixed:
 		return append([]byte{}, known.document...)
@@ -45,7 +46,7 @@ func (i *Issuer) Introspection(raw string) []byte {
 }
 
 // Revoke makes the introspection endpoint answer {"active":false} about a token,
-// be it opaque or a JWT. The issuer remembers the last 65,536 revoked tokens.
+// be it opaque or a JWT, and the tokeninfo endpoint refuse it. The issuer remembers the last 65,536 revoked tokens.
 func (i *Issuer) Revoke(raw string) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -72,14 +73,15 @@ func (i *Issuer) serveIntrospection(w http.ResponseWriter, r *http.Request) {
 // know it if it is forged.
 func (i *Issuer) mintOpaque(t Token, claims map[string]any) string {
 	_, isFixed := t.Claims["active"]
-	if !isFixed {
+	isInfo := t.Shape == ShapeGoogle
+	if !isFixed && !isInfo {
 		claims["active"] = true
 	}
 	raw, document := rand.Text(), i.marshal(claims)
 	if !t.Forged {
 		i.mu.Lock()
 		defer i.mu.Unlock()
-		i.opaque.put(raw, opaqueToken{document, isFixed})
+		i.opaque.put(raw, opaqueToken{document, isFixed, isInfo})
 	}
 	return raw
 }

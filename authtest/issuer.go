@@ -19,6 +19,12 @@ const (
 	OAuthPath  = "/.well-known/oauth-authorization-server" // RFC 8414 §3
 )
 
+// TokenInfoPath is the path at which an Issuer answers about tokens with
+// [ShapeGoogle], as https://oauth2.googleapis.com/tokeninfo does. It takes a POST with
+// the token as access_token in the form, and authenticates no client. It answers with
+// the claims of the token and expires_in, a string, or 400 and the error invalid_token.
+const TokenInfoPath = "/tokeninfo"
+
 // An Issuer is an OpenID provider on a loopback address. It is safe for
 // concurrent use. The zero value is not usable; use [NewIssuer] or [Start].
 type Issuer struct {
@@ -33,6 +39,7 @@ type Issuer struct {
 	keySet        endpoint
 	tokens        endpoint
 	introspection endpoint
+	tokenInfo     endpoint
 	down          atomic.Bool
 	minted        atomic.Int64 // counts the tokens, so that each has a jti of its own
 
@@ -139,6 +146,10 @@ func (i *Issuer) TokenRequests() int { return int(i.tokens.requests.Load()) }
 // IntrospectionRequests returns the number of requests to the introspection
 // endpoint, including failed ones.
 func (i *Issuer) IntrospectionRequests() int { return int(i.introspection.requests.Load()) }
+
+// TokenInfoRequests returns the number of requests to the endpoint at
+// [TokenInfoPath], including failed ones.
+func (i *Issuer) TokenInfoRequests() int { return int(i.tokenInfo.requests.Load()) }
 
 // Discovery returns the discovery document that the issuer serves.
 func (i *Issuer) Discovery() []byte {

@@ -2,7 +2,9 @@ package authtest
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
+	"strings"
 )
 
 // The identifiers in the tokens of the providers, made up.
@@ -152,6 +154,30 @@ func (s shaping) hydra() {
 	s.remove("roles", "scope")
 	s.add(map[string]any{
 		"aud": append([]string{}, s.token.Audience...), "ext": extra, "nbf": s.claims["iat"], "scp": s.scopes(),
+	})
+}
+
+// google has what the tokeninfo endpoint says, save for expires_in.
+func (s shaping) google() {
+	const long = "https://www.googleapis.com/auth/userinfo."
+	subject := s.claims["sub"]
+	s.remove("iss", "sub", "iat", "jti", "aud", "roles")
+	s.rename("client_id", "azp")
+	scopes := strings.Fields(cmp.Or(s.token.Scope, "openid"))
+	for i, scope := range scopes {
+		switch scope {
+		case "email":
+			s.add(map[string]any{"email": userEmail, "email_verified": "true"})
+			fallthrough
+		case "profile":
+			scopes[i] = long + scope
+			fallthrough
+		case "openid":
+			s.claims["sub"] = subject
+		}
+	}
+	s.add(map[string]any{
+		"aud": s.clientID(), "scope": strings.Join(scopes, " "), "exp": fmt.Sprint(s.claims["exp"]), "access_type": "online",
 	})
 }
 

@@ -92,6 +92,17 @@ const (
 	// Client: sub is the client ID.
 	ShapeHydra
 
+	// ShapeGoogle is that of Google. The token is opaque, whatever [Token.Opaque] says,
+	// and only the endpoint at [TokenInfoPath] knows it. There it has no iss and no
+	// iat. The claims are azp, aud (the client ID, even if the token has an
+	// audience), exp (a string), scope and access_type "online". The scopes "email" and
+	// "profile" have their long names there, and an empty scope is "openid". With
+	// openid, email or profile there is a sub, and with email there are email and
+	// email_verified "true", a string.
+	//
+	// Client: sub is the client ID, as for a service account, whose ID is a number.
+	ShapeGoogle
+
 	// ShapeIDToken is an ID token (OpenID Connect Core §2), which must not pass for
 	// an access token. typ is "JWT". The claims are aud (the client ID if the
 	// token has no audience), auth_time, nonce and at_hash.
@@ -119,6 +130,7 @@ var shapes = [...]struct {
 	ShapeCognito:     {"Cognito", shaping.cognito},
 	ShapeZITADEL:     {"ZITADEL", shaping.zitadel},
 	ShapeHydra:       {"Hydra", shaping.hydra},
+	ShapeGoogle:      {"Google", shaping.google},
 	ShapeIDToken:     {"ID token", shaping.idToken},
 	ShapeLogoutToken: {"logout token", shaping.logoutToken},
 }

@@ -170,7 +170,7 @@ func TestOpaqueShapes(t *testing.T) {
 func TestUnknownShape(t *testing.T) {
 	t.Parallel()
 	const unknown = authtest.ShapeLogoutToken + 1
-	if got := unknown.String(); got != "Shape(11)" {
+	if got := unknown.String(); got != "Shape(12)" {
 		t.Errorf("got %s", got)
 	}
 	for _, isOpaque := range []bool{true, false} {

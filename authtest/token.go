@@ -68,7 +68,8 @@ type Token struct {
 	// Opaque makes a random string instead of a JWT. The introspection endpoint
 	// answers with its claims, see [Issuer.Introspection]. It has no header and no
 	// signature, so Header and Algorithm have no effect. The issuer remembers the
-	// last 65,536 opaque tokens.
+	// last 65,536 opaque tokens. A token with [ShapeGoogle] is always opaque, and
+	// the endpoint at [TokenInfoPath] answers about it instead.
 	Opaque bool
 }
 
@@ -108,7 +109,7 @@ func (i *Issuer) Sign(header, claims string) string {
 }
 
 func (i *Issuer) mint(t Token) (string, error) {
-	if t.Opaque {
+	if t.Opaque || t.Shape == ShapeGoogle {
 		claims, err := i.shape(t, make(map[string]any))
 		if err != nil {
 			return "", err

@@ -52,8 +52,8 @@ var ErrNeedsMessage = errors.New("the rule depends on the message of the call, w
 // rule.
 var errConditionNotMet = forbidden(errors.New("the call does not meet the condition of the rule"))
 
-// needsMessage is the shortfall of a decision without the message.
-var needsMessage = &ShortfallError{Reason: challenge.ReasonInternal, Cause: ErrNeedsMessage}
+// errWithoutMessage is the shortfall of a decision without the message.
+var errWithoutMessage = &ShortfallError{Reason: challenge.ReasonInternal, Cause: ErrNeedsMessage}
 
 // condition compiles Condition. It returns nil if a rule has none.
 func (c *compiler) condition(where string, rule Rule, target Target) Condition {
@@ -86,7 +86,7 @@ func targetOf(service, method string, descriptor protoreflect.ServiceDescriptor)
 // this order.
 func (r *Requirement) checkConditions(ctx context.Context, in Input) error {
 	if r.NeedsMessage() && in.Message == nil {
-		return needsMessage
+		return errWithoutMessage
 	}
 	for _, condition := range r.conditions {
 		holds, err := condition.Holds(ctx, in)

@@ -20,10 +20,10 @@ import (
 type anything struct{}
 
 func (anything) CompileCondition(text string, target policy.Target) (policy.Condition, error) {
-	switch {
-	case text == "bad":
+	switch text {
+	case "bad":
 		return nil, errors.New("1:3: is bad")
-	case text == "nothing":
+	case "nothing":
 		return nil, nil //nolint:nilnil // A bug that Compile has to find.
 	default:
 		return says{text, target}, nil
@@ -114,13 +114,14 @@ func TestConditions(t *testing.T) {
 // TestTarget: a condition is compiled for the method whose rule it stands in.
 func TestTarget(t *testing.T) {
 	t.Parallel()
+	const method = "Put"
 	var got []policy.Target
 	record := policy.Compiler{Conditions: recording{&got}}
-	if _, err := record.Compile(describedRules(policy.Rule{Condition: "x"}, map[string]policy.Rule{"Get": {Condition: "x"}})); err != nil {
+	if _, err := record.Compile(describedRules(policy.Rule{Condition: "x"}, map[string]policy.Rule{method: {Condition: "x"}})); err != nil {
 		t.Fatal(err)
 	}
 	if len(got) != 2 || got[0].Method != "" || got[0].Request != nil || got[0].Service != described ||
-		got[1].Method != "Get" || got[1].Request.FullName() != "google.protobuf.StringValue" {
+		got[1].Method != method || got[1].Request.FullName() != "google.protobuf.StringValue" {
 		t.Errorf("got %+v", got)
 	}
 }

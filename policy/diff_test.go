@@ -135,7 +135,7 @@ func TestDiff(t *testing.T) {
 // one refused.
 func TestDiffAgreesWithCheck(t *testing.T) {
 	t.Parallel()
-	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // A test that can be repeated.
+	random := rand.New(rand.NewPCG(1, 2))
 	found := make(map[policy.Difference]int)
 	for range 3000 {
 		before, after := randomRule(random), randomRule(random)
@@ -182,7 +182,7 @@ func randomRule(random *rand.Rand) policy.Rule {
 		rule.Claims = []policy.ClaimCondition{{Path: []string{"c"}, AnyOf: []string{"v0", "v1", "v2"}[:1+random.IntN(3)]}}
 	}
 	if one(4) {
-		rule.Party = token.Party(1 + random.IntN(2)) //nolint:gosec // 1 or 2.
+		rule.Party = token.Party(1 + random.IntN(2))
 	}
 	switch random.IntN(6) {
 	case 0:
@@ -201,7 +201,7 @@ func randomRule(random *rand.Rand) policy.Rule {
 
 func randomInfo(random *rand.Rand) *token.Info {
 	info := &token.Info{
-		Scopes: append(randomScopes(random, 4), []string{"x", "y"}[:random.IntN(3)]...), Party: token.Party(random.IntN(3)), //nolint:gosec // 0 to 2.
+		Scopes: append(randomScopes(random, 4), []string{"x", "y"}[:random.IntN(3)]...), Party: token.Party(random.IntN(3)),
 		Claims: map[string]any{"c": fmt.Sprint("v", random.IntN(4))}, ACR: []string{"", "gold", "silver"}[random.IntN(3)],
 	}
 	if random.IntN(2) == 0 {

@@ -27,7 +27,7 @@ func FromOptions(services ...string) Policy {
 // into the program, such as those of a descriptor set. If they have the positions of
 // the source, [Rule.Source] has the line.
 func FromDescriptors(descriptors Descriptors, services ...string) Policy {
-	p := Policy{Services: make(map[string]Service)}
+	p := reader{Policy{Services: make(map[string]Service)}}
 	for _, name := range services {
 		found, err := descriptors.FindDescriptorByName(protoreflect.FullName(name))
 		service, ok := found.(protoreflect.ServiceDescriptor)
@@ -43,7 +43,7 @@ func FromDescriptors(descriptors Descriptors, services ...string) Policy {
 		}
 	}
 	if len(services) > 0 {
-		return p
+		return p.Policy
 	}
 	// RangeFiles has no order, and what stands in a file must not depend on it.
 	var files []protoreflect.FileDescriptor
@@ -57,11 +57,11 @@ func FromDescriptors(descriptors Descriptors, services ...string) Policy {
 			p.addOptions(file.Services().Get(i))
 		}
 	}
-	return p
+	return p.Policy
 }
 
 // addOptions adds the rules of a service, if it has any.
-func (p *Policy) addOptions(descriptor protoreflect.ServiceDescriptor) {
+func (p *reader) addOptions(descriptor protoreflect.ServiceDescriptor) {
 	name := string(descriptor.FullName())
 	var service Service
 	sources := sourcesOf(descriptor)
@@ -97,7 +97,7 @@ func (p *Policy) addOptions(descriptor protoreflect.ServiceDescriptor) {
 }
 
 // read reads an option of a descriptor into a message. It reports whether there is one.
-func (p *Policy) read(descriptor protoreflect.Descriptor, option protoreflect.ExtensionType, into proto.Message, source string) bool {
+func (p *reader) read(descriptor protoreflect.Descriptor, option protoreflect.ExtensionType, into proto.Message, source string) bool {
 	options := descriptor.Options()
 	if !proto.HasExtension(options, option) {
 		// Descriptors that were not compiled by Go have the option as unknown bytes, or

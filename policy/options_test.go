@@ -24,7 +24,7 @@ func optionsFile() *descriptorpb.FileDescriptorProto {
 		described := &descriptorpb.MethodDescriptorProto{Name: new(name), InputType: new(message), OutputType: new(message)}
 		if rule != nil {
 			described.Options = new(descriptorpb.MethodOptions)
-			proto.SetExtension(described.Options, drawbridgev1.E_Method, &drawbridgev1.MethodOptions{Rule: rule})
+			proto.SetExtension(described.GetOptions(), drawbridgev1.E_Method, &drawbridgev1.MethodOptions{Rule: rule})
 		}
 		return described
 	}
@@ -35,7 +35,7 @@ func optionsFile() *descriptorpb.FileDescriptorProto {
 			method("List", nil), method("Buy", &drawbridgev1.Rule{Scopes: []string{"shop:write"}}), method("Info", &drawbridgev1.Rule{Public: true, Reason: "a catalog"}),
 		},
 	}
-	proto.SetExtension(shop.Options, drawbridgev1.E_Service, &drawbridgev1.ServiceOptions{
+	proto.SetExtension(shop.GetOptions(), drawbridgev1.E_Service, &drawbridgev1.ServiceOptions{
 		Rule:    &drawbridgev1.Rule{Scopes: []string{"shop:read"}},
 		Implies: []*drawbridgev1.Implication{{Scope: "shop:write", Implies: []string{"shop:read"}}},
 	})

@@ -1,6 +1,9 @@
 package policy
 
-import "maps"
+import (
+	"maps"
+	"slices"
+)
 
 // Override returns a policy in which the rules of with take the place of those of p,
 // one by one: a rule of a method that of the same method, and a rule of a service that
@@ -23,7 +26,7 @@ func (p Policy) Override(with Policy) Policy {
 		Resources: maps.Clone(p.Resources),
 		Sources:   maps.Clone(p.Sources),
 		replaced:  &replaced,
-		faults:    append(p.faults[:len(p.faults):len(p.faults)], with.faults...),
+		faults:    slices.Concat(p.faults, with.faults),
 	}
 	if merged.Services == nil {
 		merged.Services = make(map[string]Service)

@@ -23,7 +23,7 @@ func FromProto(message *drawbridgev1.Policy, sourceOf func(service, method strin
 	if sourceOf == nil {
 		sourceOf = func(string, string) string { return "" }
 	}
-	p := Policy{Services: make(map[string]Service, len(message.GetServices()))}
+	p := reader{Policy{Services: make(map[string]Service, len(message.GetServices()))}}
 	p.refuseUnknown(message.ProtoReflect(), "", "a policy")
 	p.addImplications(message.GetImplies())
 	for name, service := range message.GetServices() {
@@ -45,10 +45,13 @@ func FromProto(message *drawbridgev1.Policy, sourceOf func(service, method strin
 		}
 		p.Resources[identifier] = reach.GetServices()
 	}
-	return p
+	return p.Policy
 }
 
-func (p *Policy) addImplications(implications []*drawbridgev1.Implication) {
+// A reader makes a Policy of messages, and collects what is wrong with them.
+type reader struct{ Policy }
+
+func (p *reader) addImplications(implications []*drawbridgev1.Implication) {
 	for _, implication := range implications {
 		if p.Implies == nil {
 			p.Implies = make(map[string][]string)
@@ -64,7 +67,7 @@ func (p *Policy) addImplications(implications []*drawbridgev1.Implication) {
 }
 
 // rule converts a rule that is present.
-func (p *Policy) rule(message *drawbridgev1.Rule, source, of string) Rule {
+func (p *reader) rule(message *drawbridgev1.Rule, source, of string) Rule {
 	// Enums are open, and a value that does not fit would become another one.
 	if _, known := drawbridgev1.Party_name[int32(message.GetParty())]; !known {
 		p.fault(source, of, "party is no value of Party", "")
@@ -80,7 +83,7 @@ func (p *Policy) rule(message *drawbridgev1.Rule, source, of string) Rule {
 	return rule
 }
 
-func (p *Policy) fault(source, what, reason, remedy string) {
+func (p *reader) fault(source, what, reason, remedy string) {
 	p.faults = append(p.faults, &fault.Fault{Source: source, Place: "policy: " + what, Reason: reason, Remedy: remedy})
 }
 
@@ -93,12 +96,12 @@ func convert(message *drawbridgev1.Rule, source string) Rule {
 		Authenticated: message.GetAuthenticated(),
 		Scopes:        message.GetScopes(),
 		AnyScopes:     message.GetAnyScopes(),
-		Party:         token.Party(message.GetParty()),
+		Party:         token.Party(message.GetParty()), //nolint:gosec // The value was checked.
 		NoActor:       message.GetNoActor(),
 		ACRValues:     message.GetAcrValues(),
 		Condition:     message.GetCondition(),
 		MaxAge:        message.GetMaxAge().AsDuration(),
-		Proof:         Proof(message.GetProof()),
+		Proof:         Proof(message.GetProof()), //nolint:gosec // The value was checked.
 	}
 	if question := message.GetQuestion(); question != nil {
 		rule.Question = &Question{
@@ -123,7 +126,7 @@ func entityOf(message *drawbridgev1.Entity) Entity {
 }
 
 // refuseUnknown adds a fault if a message has a field that this version does not know.
-func (p *Policy) refuseUnknown(message protoreflect.Message, source, what string) {
+func (p *reader) refuseUnknown(message protoreflect.Message, source, what string) {
 	if unknown := findUnknown(message); unknown != nil {
 		p.fault(source, what, unknown.Error(), "update this module to the version of drawbridge/v1/policy.proto that the policy was written for")
 	}

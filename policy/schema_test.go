@@ -160,12 +160,12 @@ func TestSources(t *testing.T) {
 func TestEnums(t *testing.T) {
 	t.Parallel()
 	for value, name := range drawbridgev1.Proof_name {
-		if got := policy.Proof(value).String(); value != 0 && "PROOF_"+strings.ToUpper(got) != name { //nolint:gosec // 0 to 2.
+		if got := policy.Proof(value).String(); value != 0 && "PROOF_"+strings.ToUpper(got) != name {
 			t.Errorf("%s is %s", name, got)
 		}
 	}
 	for value, name := range drawbridgev1.Party_name {
-		if got := token.Party(value).String(); value != 0 && "PARTY_"+strings.ToUpper(got) != name { //nolint:gosec // 0 to 2.
+		if got := token.Party(value).String(); value != 0 && "PARTY_"+strings.ToUpper(got) != name {
 			t.Errorf("%s is %s", name, got)
 		}
 	}

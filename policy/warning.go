@@ -51,13 +51,10 @@ func (c *compiler) warnOfWeaker(before *Table, warned map[string]bool) {
 		}
 		warned[change.Procedure] = true
 		// Where a rule of a service changed, its methods say the same again.
-		service, isMethod := strings.CutSuffix(change.Procedure, "/*")
-		if !isMethod {
-			service = change.Procedure[:strings.LastIndexByte(change.Procedure, '/')]
-			whole := service[1:]
-			if c.table.services[whole] == change.New && before.services[whole] == change.Old {
-				continue
-			}
+		service := change.Procedure[1:strings.LastIndexByte(change.Procedure, '/')]
+		isMethod := !strings.HasSuffix(change.Procedure, "/*")
+		if isMethod && c.table.services[service] == change.New && before.services[service] == change.Old {
+			continue
 		}
 		c.warn(sourceOf(change.New), change.Procedure, "", fmt.Sprintf("requires %s, and replaces a rule that requires %s%s",
 			textOf(change.New), textOf(change.Old), at(sourceOf(change.Old))), "make sure that fewer requirements are meant")

@@ -16,9 +16,28 @@
 //
 // A [Mapping] turns what a provider writes into its tokens into the facts that the
 // policy asks for. [Keycloak], [Entra], [EntraV1], [Okta], [Auth0], [Cognito],
-// [ZITADEL] and [Hydra] return the configuration for a provider, which may be
-// changed before it is used. The access tokens of dex cannot be told from its ID
+// [ZITADEL], [Google] and [Hydra] return the configuration for a provider, which may
+// be changed before it is used. The access tokens of dex cannot be told from its ID
 // tokens, so there is no configuration that accepts them.
+//
+// # Faults of an issuer
+//
+// An issuer that cannot be reached, that answers with an error, a page, half a document
+// or too long a one, or that takes more than ten seconds, is an outage. Meanwhile:
+//
+//   - Without keys, its tokens are unavailable ([token.ErrUnavailable]), never invalid.
+//   - With keys, tokens of a known key are accepted, new ones too, until they expire. The
+//     keys do not age. Tokens of an unknown key are unavailable.
+//   - An opaque token is accepted as long as the last answer about it is used
+//     ([IntrospectionConfig].AnswerLifetime), and is unavailable then.
+//
+// It ends by itself: an opaque token is asked about at once, or within a second if the
+// endpoint is not known; a missing key is fetched within a second, and keys that are old
+// are refreshed within ten. A slow issuer makes those wait who need its answer, and no
+// one else.
+//
+// A clock that is off by more than the leeway is no outage: tokens that seem to have
+// expired, or to have been issued in the future, are invalid.
 //
 // A verifier does not judge what depends on the RPC: whether the audience of
 // the token is the requested resource, whether the sender holds the key that

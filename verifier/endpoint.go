@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -18,15 +17,13 @@ import (
 	"github.com/drawbridge-rpc/drawbridge/internal/jwt"
 )
 
-// maxAnswer bounds an answer about a token, in bytes.
-const maxAnswer = 64 << 10
-
 var errNotDiscovered = errors.New("the introspection endpoint has not been discovered yet")
 
 // An endpoint asks an authorization server about tokens. It is safe for concurrent
 // use.
 type endpoint struct {
 	config IntrospectionConfig
+	client *http.Client
 	now    func() time.Time
 	log    answerLog
 
@@ -42,6 +39,7 @@ func newEndpoint(config IntrospectionConfig, logger *slog.Logger, now func() tim
 	site := newSite(config.Issuer, config.InternalURL, config.HTTPClient)
 	return &endpoint{
 		config:   config,
+		client:   introspectionClient(config),
 		now:      now,
 		log:      answerLog{issuer: config.Issuer, logger: logger},
 		metadata: newMetadata(site, introspectionEndpoint),
@@ -57,6 +55,9 @@ func (e *endpoint) ask(ctx context.Context, raw string) (answer jwt.Object, err 
 		return nil, err
 	}
 	body, err := rs.Introspect[document](ctx, server, raw)
+	if errors.Is(err, errInactive) {
+		return jwt.Object{"active": false}, nil
+	}
 	if err != nil {
 		if isMoved(err) {
 			e.suspect(server)
@@ -68,6 +69,9 @@ func (e *endpoint) ask(ctx context.Context, raw string) (answer jwt.Object, err 
 	}
 	if answer, err = jwt.ParseObject(body); err != nil {
 		return nil, errors.New("introspection: the answer is not JSON")
+	}
+	if e.config.TokenInfo && !answer.Has("active") {
+		answer["active"] = true // It has no such answer about any other token.
 	}
 	return answer, nil
 }
@@ -187,42 +191,14 @@ func (e *endpoint) discover(ctx context.Context) (rs.ResourceServer, error) {
 	}
 	options := []rs.Option{
 		rs.WithStaticEndpoints(address, address), // the first is not used
-		rs.WithClient(introspectionClient(e.config.HTTPClient)),
+		rs.WithClient(e.client),
 	}
 	if len(e.config.PrivateKey) > 0 {
 		return rs.NewResourceServerJWTProfile(ctx, e.config.Issuer, e.config.ClientID, e.config.KeyID, e.config.PrivateKey, options...)
 	}
-	return rs.NewResourceServerClientCredentials(ctx, e.config.Issuer, e.config.ClientID, e.config.ClientSecret, options...)
-}
-
-// introspectionClient returns a copy of base that reads bounded answers.
-func introspectionClient(base *http.Client) *http.Client {
-	c := &http.Client{Timeout: fetchTimeout}
-	if base != nil {
-		*c = *base
+	server, err := rs.NewResourceServerClientCredentials(ctx, e.config.Issuer, e.config.ClientID, e.config.ClientSecret, options...)
+	if err == nil && e.config.TokenInfo {
+		return tokenInfoServer{server}, nil
 	}
-	c.Transport = boundedTransport{cmp.Or(c.Transport, http.DefaultTransport)} //nolint:forbidigo // It is what a nil Transport means.
-	return c
-}
-
-// A boundedTransport turns every answer but 200 into an error, and bounds the rest. A
-// client therefore follows no redirect, which could carry the token and the secret
-// elsewhere.
-type boundedTransport struct{ next http.RoundTripper }
-
-func (t boundedTransport) RoundTrip(request *http.Request) (*http.Response, error) {
-	request.Header.Set("Accept", "application/json")
-	response, err := t.next.RoundTrip(request)
-	if err != nil {
-		return nil, err
-	}
-	if response.StatusCode != http.StatusOK {
-		_ = response.Body.Close()
-		return nil, &statusError{response.StatusCode}
-	}
-	response.Body = struct {
-		io.Reader
-		io.Closer
-	}{io.LimitReader(response.Body, maxAnswer), response.Body}
-	return response, nil
+	return server, err
 }

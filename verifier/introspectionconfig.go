@@ -26,6 +26,7 @@ const (
 
 // IntrospectionConfig states how an authorization server is asked about tokens
 // (RFC 7662). Issuer and ClientID are required, and either ClientSecret or PrivateKey.
+// With TokenInfo, Issuer, Endpoint and Mapping.Audiences are required instead.
 //
 // It holds secrets, which String, GoString, LogValue and MarshalJSON leave out.
 type IntrospectionConfig struct {
@@ -37,6 +38,17 @@ type IntrospectionConfig struct {
 	// introspection_endpoint of the metadata of Issuer. A token is sent to it, so it
 	// is https, or http on loopback, and a redirect is not followed.
 	Endpoint string
+
+	// TokenInfo says that Endpoint is a tokeninfo endpoint, which Google has in place of
+	// introspection, see [Google]. It gets the token in a POST form, as access_token, and
+	// authenticates no client. It answers 200 about a valid token, and 400 with the error
+	// invalid_token about any other. Any other answer is an outage.
+	//
+	// The aud of such an answer is the client that the token was issued to. So the keys
+	// of Mapping.Audiences are the clients whose tokens are accepted, and the values are
+	// the resources that their tokens open. A token is invalid if its aud, or its azp, is
+	// another client. exp is required, and may be a string of digits.
+	TokenInfo bool
 
 	// InternalURL and AllowPlaintextInternalURL are those of a [JWTConfig]: where the
 	// metadata and the endpoint are reached from inside. With a plaintext address,
@@ -82,6 +94,9 @@ type IntrospectionConfig struct {
 
 // String describes c without its secrets.
 func (c IntrospectionConfig) String() string {
+	if c.TokenInfo {
+		return "tokeninfo at " + cmp.Or(c.Endpoint, c.Issuer)
+	}
 	return fmt.Sprintf("introspection at %s as client %q", cmp.Or(c.Endpoint, c.Issuer), c.ClientID)
 }
 
@@ -116,6 +131,23 @@ func (c IntrospectionConfig) check(faults *fault.List, place string) {
 	} else if c.AllowPlaintextInternalURL {
 		faults.Add(place+"AllowPlaintextInternalURL", "", "is set without an InternalURL", "remove it")
 	}
+	if c.TokenInfo {
+		c.checkTokenInfo(faults, place)
+	} else {
+		c.checkClient(faults, place)
+	}
+	if c.AnswerLifetime > maxAnswerLifetime {
+		faults.Add(place+"AnswerLifetime", c.AnswerLifetime.String(), fmt.Sprintf("is more than %v", maxAnswerLifetime), "")
+	}
+	if c.RefusalLifetime > maxRefusalLifetime {
+		faults.Add(place+"RefusalLifetime", c.RefusalLifetime.String(), fmt.Sprintf("is more than %v", maxRefusalLifetime), "")
+	}
+	checkLeeway(faults, place, c.Leeway)
+	c.Mapping.check(faults, place+"Mapping.")
+}
+
+// checkClient adds the faults of what authenticates this server.
+func (c IntrospectionConfig) checkClient(faults *fault.List, place string) {
 	if c.KeyID != "" && len(c.PrivateKey) == 0 {
 		faults.Add(place+"KeyID", c.KeyID, "is set without a PrivateKey", "")
 	}
@@ -132,14 +164,6 @@ func (c IntrospectionConfig) check(faults *fault.List, place string) {
 			faults.Add(place+"PrivateKey", "", "is no private key in PEM", "")
 		}
 	}
-	if c.AnswerLifetime > maxAnswerLifetime {
-		faults.Add(place+"AnswerLifetime", c.AnswerLifetime.String(), fmt.Sprintf("is more than %v", maxAnswerLifetime), "")
-	}
-	if c.RefusalLifetime > maxRefusalLifetime {
-		faults.Add(place+"RefusalLifetime", c.RefusalLifetime.String(), fmt.Sprintf("is more than %v", maxRefusalLifetime), "")
-	}
-	checkLeeway(faults, place, c.Leeway)
-	c.Mapping.check(faults, place+"Mapping.")
 }
 
 // copied returns c with its zero fields filled in, sharing no memory with it.

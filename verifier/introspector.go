@@ -18,6 +18,7 @@ var _ source = (*introspector)(nil)
 // An introspector is the source of the opaque tokens of one authorization server.
 type introspector struct {
 	issuer   string
+	isInfo   bool // of a tokeninfo endpoint
 	claims   claimsPolicy
 	unbound  string // the audience of a token without one
 	lifetime time.Duration
@@ -33,6 +34,7 @@ type introspector struct {
 func newIntrospector(config IntrospectionConfig, logger *slog.Logger, now func() time.Time) *introspector {
 	return &introspector{
 		issuer:   config.Issuer,
+		isInfo:   config.TokenInfo,
 		claims:   claimsPolicy{issuer: config.Issuer, leeway: config.Leeway, mapping: &config.Mapping},
 		unbound:  config.AudienceOfUnbound,
 		lifetime: config.AnswerLifetime,
@@ -84,7 +86,8 @@ func (i *introspector) verify(ctx context.Context, p presented) (*entry, error) 
 		}
 		return nil, nil //nolint:nilnil // Nothing is known.
 	}
-	return i.flights.join(ctx, key, again, func(ctx context.Context) (*entry, error) {
+	isRenewal := p.known != nil && !p.known.info.Expired(p.arrived)
+	return i.flights.join(ctx, key, isRenewal, again, func(ctx context.Context) (*entry, error) {
 		answer, err := i.endpoint.ask(ctx, p.raw)
 		if err != nil {
 			return nil, unavailable(err)
@@ -109,6 +112,11 @@ func (i *introspector) judge(answer jwt.Object, now time.Time) (*entry, error) {
 	if active, ok := answer["active"].(bool); !ok || !active {
 		return nil, errInactive
 	}
+	if i.isInfo {
+		if err := adaptTokenInfo(answer, i.claims.mapping.Audiences); err != nil {
+			return nil, err
+		}
+	}
 	if answer.Has("iss") && answer["iss"] != i.issuer {
 		issuer, _ := answer["iss"].(string)
 		return nil, fmt.Errorf("the answer has another issuer: %w", &issuerError{issuer, []string{i.issuer}})
@@ -121,7 +129,7 @@ func (i *introspector) judge(answer jwt.Object, now time.Time) (*entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkKind(answer, true); err != nil {
+	if err := checkKind(answer, !i.isInfo); err != nil { // A tokeninfo endpoint knows ID tokens, too.
 		return nil, err
 	}
 	if !answer.Has("aud") && i.unbound != "" {

@@ -110,15 +110,11 @@ func Auth0(domain string) JWTConfig {
 // Set up there: a resource server with the scopes of the policy, whose names are
 // "identifier/scope", and an app client that may ask for them.
 func Cognito(userPool, resource string, clients ...string) JWTConfig {
-	audiences := make(map[string]string, len(clients))
-	for _, client := range clients {
-		audiences[client] = resource
-	}
 	return JWTConfig{
 		Issuer:        userPool,
 		AcceptTypeJWT: true,
 		Algorithms:    []string{"RS256"},
-		Mapping:       Mapping{Scopes: []ScopeClaim{{Path: []string{"scope"}}}, Audiences: audiences, AudienceFromClientID: true},
+		Mapping:       Mapping{Scopes: []ScopeClaim{{Path: []string{"scope"}}}, Audiences: audiencesOf(clients, resource), AudienceFromClientID: true},
 	}
 }
 
@@ -160,4 +156,46 @@ func Hydra(issuer string) JWTConfig {
 		Algorithms:    []string{"RS256"},
 		Mapping:       Mapping{Scopes: []ScopeClaim{{Path: []string{"scp"}}}},
 	}
+}
+
+// Google returns the configuration for the access tokens of Google, which are opaque,
+// for [Config].Introspection: the tokeninfo endpoint takes the place of introspection.
+// The clients are those whose tokens open the resource, at least one. A service account
+// is a client by its unique ID.
+//
+// Google cannot say that a token was meant for the resource: aud is the client that it
+// was issued to, and anybody can register a client at Google. So the client takes the
+// place of the resource. Whatever another server gets of these clients' tokens it can
+// use here, and this server can use the tokens that it gets at the APIs of Google, as
+// far as their scopes allow.
+//
+// Set up there: an OAuth client for this resource, which is used for no other server.
+// Clients ask for the scope openid, without which there is no sub and the token is
+// refused, and for no scope of an API. The scopes are those of Google alone, by their
+// long names where they have one: "https://www.googleapis.com/auth/userinfo.email" for
+// "email". What else the policy distinguishes, it has to tell by the subject. Google limits
+// the rate of the endpoint; what it refuses for that is an outage, and a longer
+// AnswerLifetime asks less often.
+//
+// Google registers no clients by itself (RFC 7591) and does not follow RFC 8707. An MCP
+// client gets tokens only if its user can enter the client ID, and the secret that
+// Google wants of most kinds of clients; all users of an ID are users of one client. For
+// other MCP clients, use an authorization server whose tokens are for the resource, such
+// as Keycloak or ZITADEL, with Google as its identity provider.
+func Google(resource string, clients ...string) IntrospectionConfig {
+	return IntrospectionConfig{
+		Issuer:    "https://accounts.google.com",
+		Endpoint:  "https://oauth2.googleapis.com/tokeninfo",
+		TokenInfo: true,
+		Mapping:   Mapping{Scopes: []ScopeClaim{{Path: []string{"scope"}}}, Audiences: audiencesOf(clients, resource)},
+	}
+}
+
+// audiencesOf makes tokens of the clients those of the resource.
+func audiencesOf(clients []string, resource string) map[string]string {
+	audiences := make(map[string]string, len(clients))
+	for _, client := range clients {
+		audiences[client] = resource
+	}
+	return audiences
 }

@@ -121,3 +121,40 @@ func TestHydraWithoutAudience(t *testing.T) {
 	v := newVerifier(t, verifier.Config{JWT: []verifier.JWTConfig{verifier.Hydra(issuer.URL)}})
 	wants(t, v, issuer.Mint(authtest.Token{Shape: authtest.ShapeHydra}), nil, token.ErrInvalid)
 }
+
+// TestGoogle: the configuration for Google accepts its tokens from the clients that it
+// lists, and their audience is the resource.
+func TestGoogle(t *testing.T) {
+	issuer := authtest.NewIssuer(t)
+	config := verifier.Google(api, "client-1", "112233")
+	if config.Issuer != "https://accounts.google.com" || config.Endpoint != "https://oauth2.googleapis.com/tokeninfo" {
+		t.Errorf("got %s and %s", config.Issuer, config.Endpoint)
+	}
+	config.Endpoint = issuer.URL + authtest.TokenInfoPath
+	config.Mapping.Claims = []string{"email", "email_verified"}
+	v := newVerifier(t, verifier.Config{Introspection: []verifier.IntrospectionConfig{config}})
+	for _, row := range []struct {
+		name   string
+		token  authtest.Token
+		scopes []string
+		party  token.Party
+		class  error
+	}{
+		{"a user", authtest.Token{Scope: "openid email"}, []string{"openid", "https://www.googleapis.com/auth/userinfo.email"}, token.PartyUser, nil},
+		{"a service account", authtest.Token{ForClient: true, ClientID: "112233"}, []string{"openid"}, token.PartyClient, nil},
+		{"R8707-2 a service account of a stranger", authtest.Token{ForClient: true, ClientID: "445566"}, nil, 0, token.ErrInvalid},
+		{"R8707-2 a client of a stranger", authtest.Token{Audience: []string{api}, ClientID: "x.apps.googleusercontent.com"}, nil, 0, token.ErrInvalid},
+		{"no subject", authtest.Token{Scope: "https://www.googleapis.com/auth/drive"}, nil, 0, token.ErrInvalid},
+	} {
+		row.token.Shape = authtest.ShapeGoogle
+		info := wants(t, v, issuer.Mint(row.token), &token.Resource{Identifier: api, Issuers: []string{config.Issuer}}, row.class)
+		if row.class != nil {
+			continue
+		}
+		if info == nil || info.Issuer != config.Issuer || !slices.Contains(info.Audience, api) || !slices.Equal(info.Scopes, row.scopes) || info.Party != row.party {
+			t.Errorf("%s: got %+v", row.name, info)
+		} else if row.party == token.PartyUser && (info.Claims["email"] != "ada@example.com" || info.Claims["email_verified"] != "true") {
+			t.Errorf("%s: got %v", row.name, info.Claims)
+		}
+	}
+}

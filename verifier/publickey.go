@@ -127,6 +127,9 @@ func abilities(key any) ([]string, error) {
 		if bits := key.N.BitLen(); bits < minRSABits {
 			return nil, errors.New("RSA key of only " + strconv.Itoa(bits) + " bits")
 		}
+		if err := jwt.CheckRSA(key); err != nil {
+			return nil, err
+		}
 		return []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"}, nil
 	case *ecdsa.PublicKey:
 		return curveAbilities(key.Curve)

@@ -49,7 +49,9 @@ func (s *signed) verify(candidates []*publicKey) error {
 		return err
 	}
 	for _, candidate := range candidates {
-		if s.jws.DetachedVerify(s.payload, candidate.key) == nil {
+		signature := s.jws.Signatures[0]
+		if s.jws.DetachedVerify(s.payload, candidate.key) == nil &&
+			jwt.HasFullSalt(signature.Header.Algorithm, candidate.key.Key, s.segments, signature.Signature) {
 			return nil
 		}
 	}

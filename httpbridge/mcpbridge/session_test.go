@@ -290,6 +290,7 @@ func TestListeningEndsWithRevocation(t *testing.T) {
 	for name, listen := range map[string]func(e *endpoint) int{
 		"GET": func(e *endpoint) int {
 			res := e.send(t, t.Context(), http.MethodGet, "any", e.open(t, modes[3], "any"))
+			defer func() { _ = res.Body.Close() }()
 			_, _ = io.Copy(io.Discard, res.Body)
 			return res.StatusCode
 		},

@@ -155,7 +155,7 @@ func (d *DPoP) check(jkt *boundKey, req token.Request, now time.Time) (*proofCla
 	if err := d.checkClaims(claims, req, now); err != nil {
 		return nil, err
 	}
-	if err := header.verify(payload, segments.Signature); err != nil {
+	if err := header.verify(payload, segments); err != nil {
 		return nil, err
 	}
 	d.headers.remember(header)

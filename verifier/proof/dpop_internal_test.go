@@ -16,7 +16,8 @@ import (
 func TestCheckFit(t *testing.T) {
 	t.Parallel()
 	modulus := func(bits uint) *rsa.PublicKey {
-		return &rsa.PublicKey{N: new(big.Int).Lsh(big.NewInt(1), bits-1), E: 65537}
+		n := new(big.Int).Lsh(big.NewInt(1), bits-1)
+		return &rsa.PublicKey{N: n.SetBit(n, 0, 1), E: 65537}
 	}
 	exponent := func(e int) *rsa.PublicKey { return &rsa.PublicKey{N: modulus(2048).N, E: e} }
 	for _, row := range []struct {

@@ -24,15 +24,16 @@ type proofHeader struct {
 }
 
 // verify checks the signature of a proof with the key in its header.
-func (h *proofHeader) verify(payload []byte, segment string) error {
-	signature, err := jwt.Encoding.DecodeString(segment)
+func (h *proofHeader) verify(payload []byte, segments jwt.Compact) error {
+	signature, err := jwt.Encoding.DecodeString(segments.Signature)
 	if err != nil {
 		return fmt.Errorf("signature: %w", jwt.ErrNotBase64)
 	}
 	signed := h.parsed
 	signed.Signature = signature
 	jws := jose.JSONWebSignature{Signatures: []jose.Signature{signed}}
-	if jws.DetachedVerify(payload, h.parsed.Header.JSONWebKey) != nil {
+	key := h.parsed.Header.JSONWebKey
+	if jws.DetachedVerify(payload, key) != nil || !jwt.HasFullSalt(h.parsed.Header.Algorithm, key.Key, segments, signature) {
 		return errors.New("the signature is wrong")
 	}
 	return nil

@@ -5,9 +5,7 @@ import (
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rsa"
-	"errors"
 	"fmt"
-	"math"
 	"strings"
 
 	"github.com/drawbridge-rpc/drawbridge/internal/jwt"
@@ -43,9 +41,8 @@ func checkRSA(key *rsa.PublicKey) error {
 	if bits := key.N.BitLen(); bits < minRSABits || bits > maxRSABits {
 		return fmt.Errorf("jwk is an RSA key of %d bits, expected %d to %d", bits, minRSABits, maxRSABits)
 	}
-	// A public exponent is odd, and crypto/rsa takes none above 31 bits.
-	if key.E < 3 || key.E > math.MaxInt32 || key.E%2 == 0 {
-		return errors.New("jwk is an RSA key with an unusable exponent")
+	if err := jwt.CheckRSA(key); err != nil {
+		return fmt.Errorf("jwk is an %w", err)
 	}
 	return nil
 }

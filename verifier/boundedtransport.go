@@ -28,7 +28,7 @@ func introspectionClient(config IntrospectionConfig) *http.Client {
 
 // A boundedTransport turns every answer but 200 into an error, and bounds the rest. A
 // client therefore follows no redirect, which could carry the token and the secret
-// elsewhere. The refusal of a tokeninfo endpoint becomes errInactive.
+// elsewhere. A refusal that has the status 400 becomes errInactive.
 type boundedTransport struct {
 	next        http.RoundTripper
 	isTokenInfo bool
@@ -42,7 +42,7 @@ func (t boundedTransport) RoundTrip(request *http.Request) (*http.Response, erro
 	}
 	if response.StatusCode != http.StatusOK {
 		defer response.Body.Close()
-		if t.isTokenInfo && isTokenInfoRefusal(response) {
+		if isRefusal(response, t.isTokenInfo) {
 			return nil, errInactive
 		}
 		return nil, &statusError{response.StatusCode}

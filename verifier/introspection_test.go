@@ -476,18 +476,18 @@ func TestSecretsAreHidden(t *testing.T) {
 func TestIntrospectionFaults(t *testing.T) {
 	good := verifier.IntrospectionConfig{Issuer: login, ClientID: "api", ClientSecret: secret}
 	for place, change := range map[string]func(*verifier.IntrospectionConfig){
-		"Issuer":                    func(c *verifier.IntrospectionConfig) { c.Issuer = login + "/{tenant}" },
-		"Endpoint":                  func(c *verifier.IntrospectionConfig) { c.Endpoint = "http://login.example.com/introspect" },
-		"InternalURL":               func(c *verifier.IntrospectionConfig) { c.InternalURL = "http://login.internal" },
-		"ClientID":                  func(c *verifier.IntrospectionConfig) { c.ClientID = "" },
-		"ClientSecret":              func(c *verifier.IntrospectionConfig) { c.ClientSecret = "" },
-		"PrivateKey":                func(c *verifier.IntrospectionConfig) { c.PrivateKey = []byte("x") },
-		"AnswerLifetime":            func(c *verifier.IntrospectionConfig) { c.AnswerLifetime = 2 * time.Hour },
-		"RefusalLifetime":           func(c *verifier.IntrospectionConfig) { c.RefusalLifetime = time.Hour },
-		"Leeway":                    func(c *verifier.IntrospectionConfig) { c.Leeway = -1 },
-		"KeyID":                     func(c *verifier.IntrospectionConfig) { c.KeyID = "k" },
-		"AllowPlaintextInternalURL": func(c *verifier.IntrospectionConfig) { c.AllowPlaintextInternalURL = true },
-		"Mapping.AddScopes":         func(c *verifier.IntrospectionConfig) { c.Mapping.AddScopes = true },
+		"Issuer":            func(c *verifier.IntrospectionConfig) { c.Issuer = login + "/{tenant}" },
+		"Endpoint":          func(c *verifier.IntrospectionConfig) { c.Endpoint = "http://login.example.com/introspect" },
+		"InternalURL":       func(c *verifier.IntrospectionConfig) { c.InternalURL = "http://login.internal" },
+		"ClientID":          func(c *verifier.IntrospectionConfig) { c.ClientID = "" },
+		"ClientSecret":      func(c *verifier.IntrospectionConfig) { c.ClientSecret = "" },
+		"PrivateKey":        func(c *verifier.IntrospectionConfig) { c.PrivateKey = []byte("x") },
+		"AnswerLifetime":    func(c *verifier.IntrospectionConfig) { c.AnswerLifetime = 2 * time.Hour },
+		"RefusalLifetime":   func(c *verifier.IntrospectionConfig) { c.RefusalLifetime = time.Hour },
+		"Leeway":            func(c *verifier.IntrospectionConfig) { c.Leeway = -1 },
+		"KeyID":             func(c *verifier.IntrospectionConfig) { c.KeyID = "k" },
+		"AllowPlaintext":    func(c *verifier.IntrospectionConfig) { c.AllowPlaintext = true },
+		"Mapping.AddScopes": func(c *verifier.IntrospectionConfig) { c.Mapping.AddScopes = true },
 	} {
 		config := good
 		change(&config)
@@ -516,5 +516,32 @@ func TestIntrospectionFaults(t *testing.T) {
 	}
 	if n != 3 {
 		t.Errorf("got %v, want a repeated issuer, a key that is none, and two addresses", err)
+	}
+}
+
+// TestPlaintextEndpoint: an endpoint inside may be one without TLS, if the configuration says
+// so, and nothing else may be wrong with it.
+func TestPlaintextEndpoint(t *testing.T) {
+	good := verifier.IntrospectionConfig{Issuer: login, ClientID: "api", ClientSecret: secret, AllowPlaintext: true}
+	for endpoint, want := range map[string]bool{
+		"http://hydra-admin:4445/admin/oauth2/introspect":  true,
+		"https://login.example.com/introspect":             true,
+		"ftp://hydra-admin/introspect":                     false,
+		"http://user:password@hydra-admin:4445/introspect": false,
+		"http:///introspect":                               false,
+		"http://hydra-admin:4445/introspect#x":             false,
+		"http://hydra-admin:port/introspect":               false,
+	} {
+		config := good
+		config.Endpoint = endpoint
+		_, err := verifier.New(verifier.Config{Introspection: []verifier.IntrospectionConfig{config}})
+		if (err == nil) != want || err != nil && strings.Contains(err.Error(), "password") {
+			t.Errorf("%s: got %v", endpoint, err)
+		}
+	}
+	config := good
+	config.Endpoint, config.AllowPlaintext = "http://hydra-admin:4445/introspect", false
+	if _, err := verifier.New(verifier.Config{Introspection: []verifier.IntrospectionConfig{config}}); err == nil || !strings.Contains(err.Error(), "AllowPlaintext says what it costs") {
+		t.Errorf("got %v", err)
 	}
 }

@@ -50,11 +50,14 @@ type IntrospectionConfig struct {
 	// another client. exp is required, and may be a string of digits.
 	TokenInfo bool
 
-	// InternalURL and AllowPlaintextInternalURL are those of a [JWTConfig]: where the
-	// metadata and the endpoint are reached from inside. With a plaintext address,
-	// tokens and the secret can be read on the way.
-	InternalURL               string
-	AllowPlaintextInternalURL bool
+	// InternalURL is that of a [JWTConfig]: where the metadata and the endpoint are
+	// reached from inside. It cannot be set beside Endpoint.
+	InternalURL string
+
+	// AllowPlaintext allows an InternalURL or an Endpoint with the scheme http that is
+	// not on loopback. Tokens and the secret can then be read on the way, and whoever
+	// can change the traffic makes any token valid.
+	AllowPlaintext bool
 
 	// ClientID authenticates this server, with the secret by HTTP Basic
 	// (client_secret_basic), or with the private key (private_key_jwt, RFC 7523).
@@ -77,7 +80,8 @@ type IntrospectionConfig struct {
 	RefusalLifetime time.Duration
 
 	// AudienceOfUnbound is the audience of a token whose answer has no aud, which
-	// RFC 7662 §2.2 does not require: the identifier of a resource. Such a token was
+	// RFC 7662 §2.2 does not require, or an empty list: the identifier of a resource. Such
+	// a token was
 	// not issued for this resource (RFC 8707): any server that receives one can use it
 	// here. Empty means that it is invalid.
 	AudienceOfUnbound string
@@ -115,21 +119,15 @@ func (c IntrospectionConfig) check(faults *fault.List, place string) {
 		faults.Add(place+"Issuer", c.Issuer, reason, "")
 	}
 	if c.Endpoint != "" {
-		if u, err := url.Parse(c.Endpoint); err != nil || u.Host == "" || u.User != nil || u.Fragment != "" || !uri.IsProtected(u) {
-			shown := c.Endpoint
-			if u != nil {
-				shown = u.Redacted()
-			}
-			faults.Add(place+"Endpoint", shown, "is not an https URL; tokens are sent to it (http is allowed on loopback)", "")
-		}
+		c.checkEndpoint(faults, place)
 		if c.InternalURL != "" {
 			faults.Add(place+"InternalURL", c.InternalURL, "is set beside Endpoint, which needs no metadata", "remove one of them")
 		}
 	}
 	if c.InternalURL != "" {
-		checkInternalURL(faults, place, c.InternalURL, c.AllowPlaintextInternalURL)
-	} else if c.AllowPlaintextInternalURL {
-		faults.Add(place+"AllowPlaintextInternalURL", "", "is set without an InternalURL", "remove it")
+		checkInternalURL(faults, place, c.InternalURL, c.AllowPlaintext)
+	} else if c.AllowPlaintext && c.Endpoint == "" {
+		faults.Add(place+"AllowPlaintext", "", "is set without an InternalURL and an Endpoint", "remove it")
 	}
 	if c.TokenInfo {
 		c.checkTokenInfo(faults, place)
@@ -144,6 +142,22 @@ func (c IntrospectionConfig) check(faults *fault.List, place string) {
 	}
 	checkLeeway(faults, place, c.Leeway)
 	c.Mapping.check(faults, place+"Mapping.")
+}
+
+func (c IntrospectionConfig) checkEndpoint(faults *fault.List, place string) {
+	u, err := url.Parse(c.Endpoint)
+	isPlain := err == nil && u.Scheme == "http"
+	switch {
+	case err == nil && u.Host != "" && u.User == nil && u.Fragment == "" && (uri.IsProtected(u) || isPlain && c.AllowPlaintext):
+		return
+	case u == nil:
+		u = &url.URL{Opaque: "malformed"}
+	}
+	advice := ""
+	if isPlain {
+		advice = "use https; AllowPlaintext says what it costs not to"
+	}
+	faults.Add(place+"Endpoint", u.Redacted(), "is not an https URL; tokens are sent to it (http is allowed on loopback)", advice)
 }
 
 // checkClient adds the faults of what authenticates this server.

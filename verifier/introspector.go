@@ -132,7 +132,7 @@ func (i *introspector) judge(answer jwt.Object, now time.Time) (*entry, error) {
 	if err := checkKind(answer, !i.isInfo); err != nil { // A tokeninfo endpoint knows ID tokens, too.
 		return nil, err
 	}
-	if !answer.Has("aud") && i.unbound != "" {
+	if audience, isList := answer["aud"].([]any); i.unbound != "" && (!answer.Has("aud") || isList && len(audience) == 0) {
 		answer["aud"] = i.unbound
 	}
 	info := &token.Info{Issuer: i.issuer, Expiry: expiry, IssuedAt: period.IssuedAt.At}

@@ -262,7 +262,7 @@ func TestInternalURL(t *testing.T) {
 		{"keycloak.internal", true, false},
 		{"", true, false},
 	} {
-		_, err := verifier.New(verifier.Config{JWT: []verifier.JWTConfig{{Issuer: public, InternalURL: row.url, AllowPlaintextInternalURL: row.plaintext}}})
+		_, err := verifier.New(verifier.Config{JWT: []verifier.JWTConfig{{Issuer: public, InternalURL: row.url, AllowPlaintext: row.plaintext}}})
 		if (err == nil) != row.ok {
 			t.Errorf("%+v: got %v", row, err)
 		}

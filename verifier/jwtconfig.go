@@ -82,10 +82,10 @@ type JWTConfig struct {
 	// tokens and the metadata name Issuer all the same. Empty means Issuer.
 	InternalURL string
 
-	// AllowPlaintextInternalURL allows an InternalURL with the scheme http that is
+	// AllowPlaintext allows an InternalURL with the scheme http that is
 	// not on loopback. Whoever can change the traffic to it can then replace the
 	// keys, and forge any token of the issuer.
-	AllowPlaintextInternalURL bool
+	AllowPlaintext bool
 
 	// AcceptTypeJWT also accepts tokens whose typ is "JWT" or missing.
 	//
@@ -145,9 +145,9 @@ type JWTConfig struct {
 func (c JWTConfig) check(faults *fault.List, place string) {
 	c.checkIssuer(faults, place)
 	if c.InternalURL != "" {
-		checkInternalURL(faults, place, c.InternalURL, c.AllowPlaintextInternalURL)
-	} else if c.AllowPlaintextInternalURL {
-		faults.Add(place+"AllowPlaintextInternalURL", "", "is set without an InternalURL", "remove it")
+		checkInternalURL(faults, place, c.InternalURL, c.AllowPlaintext)
+	} else if c.AllowPlaintext {
+		faults.Add(place+"AllowPlaintext", "", "is set without an InternalURL", "remove it")
 	}
 	checkLeeway(faults, place, c.Leeway)
 	if c.RefreshInterval != 0 && (c.RefreshInterval < minRefreshInterval || c.RefreshInterval > maxRefreshInterval) {
@@ -211,7 +211,7 @@ func checkInternalURL(faults *fault.List, place, internal string, plaintext bool
 	}
 	advice := ""
 	if _, isPlain := uri.ParseIdentifier(strings.Replace(internal, "http://", "https://", 1)); isPlain == "" {
-		advice = "use https; AllowPlaintextInternalURL says what it costs not to"
+		advice = "use https; AllowPlaintext says what it costs not to"
 	}
 	faults.Add(place+"InternalURL", internal, reason, advice)
 }

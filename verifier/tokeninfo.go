@@ -28,9 +28,12 @@ func (tokenInfoServer) AuthFn() (any, error) {
 	}), nil
 }
 
-// isTokenInfoRefusal reports whether an answer says that a token is not valid. Anything
-// else with the status 400 may come from a proxy, and says nothing about the token.
-func isTokenInfoRefusal(response *http.Response) bool {
+// isRefusal reports whether an answer says that a token is not valid. Anything else with
+// the status 400 may come from a proxy, and says nothing about the token.
+//
+// RFC 7662 §2.2 wants {"active": false}. A server of oidc-provider answers with an error of
+// RFC 7009 §2.2.1 about whatever looks like a JWT, and so could be made to seem down.
+func isRefusal(response *http.Response, isTokenInfo bool) bool {
 	if response.StatusCode != http.StatusBadRequest {
 		return false
 	}
@@ -41,6 +44,9 @@ func isTokenInfoRefusal(response *http.Response) bool {
 	answer, err := jwt.ParseObject(body)
 	if err != nil {
 		return false
+	}
+	if !isTokenInfo {
+		return answer["error"] == "unsupported_token_type"
 	}
 	// An older version of the endpoint has the description alone.
 	return answer["error"] == "invalid_token" || !answer.Has("error") && answer["error_description"] == "Invalid Value"

@@ -7,11 +7,11 @@ import (
 	"testing"
 )
 
-// snippet is a block of Go in the README, and the comment above it that names
+// snippet is a block of code in the README, and the comment above it that names
 // the file it was taken from.
-var snippet = regexp.MustCompile("(?s)(<!-- from (\\S+) -->\n)?```go\n(.*?)```\n")
+var snippet = regexp.MustCompile("(?s)(<!-- from (\\S+) -->\n)?```(?:go|proto|yaml)\n(.*?)```\n")
 
-// TestREADME: every line of Go that the README shows is compiled and tested
+// TestREADME: every line of code that the README shows is compiled and tested
 // elsewhere.
 func TestREADME(t *testing.T) {
 	t.Parallel()
@@ -20,7 +20,8 @@ func TestREADME(t *testing.T) {
 		t.Fatal(err)
 	}
 	found := snippet.FindAllStringSubmatch(string(readme), -1)
-	if want := strings.Count(string(readme), "```go\n"); len(found) != want || want < 5 {
+	want := strings.Count(string(readme), "```go\n") + strings.Count(string(readme), "```proto\n") + strings.Count(string(readme), "```yaml\n")
+	if len(found) != want || want < 7 {
 		t.Errorf("found %d of %d snippets", len(found), want)
 	}
 	for _, match := range found {

@@ -64,7 +64,12 @@ var arrows = map[string]node{
 	// What is required, and what verifies. They do not know each other.
 	"policy": {
 		floor:   2,
-		imports: []string{"challenge", "fault", "internal/rpc", "internal/wwwauth", "proto/drawbridge/v1", "token"},
+		imports: []string{"challenge", "fault", "internal/panicked", "internal/rpc", "internal/wwwauth", "proto/drawbridge/v1", "token"},
+		without: allTrees,
+	},
+	"policy/authzen": {
+		floor:   3,
+		imports: []string{"fault", "internal/panicked", "internal/rpc", "internal/uri", "policy", "token"},
 		without: allTrees,
 	},
 	"verifier": {

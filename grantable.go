@@ -30,8 +30,7 @@ func checkGrantable(directory *resource.Directory, table *policy.Table, verifier
 			faults.AddAt(requirement.Source(), place, scope, "is a scope that no token can have, so that every call would be denied: "+
 				"the mapping of its issuers drops it", "let the verifier map a value of the tokens to it")
 		}
-		for _, condition := range requirement.Rule().Claims {
-			claim := condition.Path[0]
+		for _, claim := range requirement.Claims() {
 			if !canAny(func(issuer string) bool { return checker.KeepsClaim(issuer, claim) }) {
 				faults.AddAt(requirement.Source(), place, claim, "is a claim that the verifier does not keep, so that every call would be denied",
 					"add it to the Claims of the Mapping of its issuer")

@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/drawbridge-rpc/drawbridge/challenge"
+	"github.com/drawbridge-rpc/drawbridge/internal/panicked"
 	"github.com/drawbridge-rpc/drawbridge/token"
 )
 
@@ -42,6 +43,13 @@ type Condition interface {
 	// cannot be told right now. It must not hold what a token contains beyond the names of
 	// its claims. Holds neither changes the Input nor keeps it.
 	Holds(ctx context.Context, in Input) (bool, error)
+}
+
+// A ClaimReader is a [Condition] that says which claims of a token it reads. It is optional.
+// With it, a claim that no verifier keeps is a fault at construction.
+type ClaimReader interface {
+	// Claims returns the names of top-level claims, see token.Info.Claims.
+	Claims() []string
 }
 
 // ErrNeedsMessage is the cause of a shortfall of a caller that meets everything but what
@@ -89,8 +97,10 @@ func (r *Requirement) checkConditions(ctx context.Context, in Input) error {
 		return errWithoutMessage
 	}
 	for _, condition := range r.conditions {
-		holds, err := condition.Holds(ctx, in)
+		holds, err := judge(ctx, condition, in)
 		switch {
+		case errors.As(err, new(*panicked.Error)):
+			return &ShortfallError{Reason: challenge.ReasonInternal, Cause: err}
 		case errors.Is(err, token.ErrUnavailable):
 			return &ShortfallError{Reason: challenge.ReasonUnavailable, Cause: err}
 		case err != nil:
@@ -100,6 +110,31 @@ func (r *Requirement) checkConditions(ctx context.Context, in Input) error {
 		}
 	}
 	return nil
+}
+
+// judge calls a condition. A panic lets nobody in.
+func judge(ctx context.Context, condition Condition, in Input) (holds bool, err error) {
+	defer func() {
+		if value := recover(); value != nil {
+			holds, err = false, panicked.New("the condition", value)
+		}
+	}()
+	return condition.Holds(ctx, in)
+}
+
+// Claims returns the claims that r depends on, as far as it says.
+func (r *Requirement) Claims() []string {
+	var claims []string
+	for i := range r.claims {
+		claims = append(claims, r.claims[i].path[0])
+	}
+	for _, condition := range r.conditions {
+		if reader, ok := condition.(ClaimReader); ok {
+			claims = append(claims, reader.Claims()...)
+		}
+	}
+	slices.Sort(claims)
+	return slices.Compact(claims)
 }
 
 // NeedsMessage reports whether r can be met only where the message of the call is known,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -39,10 +40,15 @@ type says struct {
 	target policy.Target
 }
 
+// Claims makes says a policy.ClaimReader.
+func (s says) Claims() []string { return []string{"of_" + s.text} }
+
 func (s says) NeedsMessage() bool { return strings.HasPrefix(s.text, "message") }
 
 func (s says) Holds(_ context.Context, in policy.Input) (bool, error) {
 	switch {
+	case strings.Contains(s.text, "panic"):
+		panic("at the disco")
 	case strings.Contains(s.text, "unavailable"):
 		return true, fmt.Errorf("no answer: %w", token.ErrUnavailable)
 	case strings.Contains(s.text, "error"):
@@ -76,6 +82,8 @@ func TestConditions(t *testing.T) {
 		{"no", policy.Rule{Condition: "no"}, nil, challenge.ReasonForbidden},
 		{"an error", policy.Rule{Condition: "error"}, nil, challenge.ReasonForbidden},
 		{"unavailable", policy.Rule{Condition: "unavailable"}, nil, challenge.ReasonUnavailable},
+		{"a panic", policy.Rule{Condition: "panic"}, nil, challenge.ReasonInternal},
+		{"a question, a panic", policy.Rule{Condition: "yes", Question: about("panic")}, nil, challenge.ReasonInternal},
 		{"a message", policy.Rule{Condition: "message"}, good, met},
 		{"another message", policy.Rule{Condition: "message"}, bad, challenge.ReasonForbidden},
 		{"no message", policy.Rule{Condition: "message"}, nil, challenge.ReasonInternal},
@@ -101,7 +109,7 @@ func TestConditions(t *testing.T) {
 			if ok {
 				got = short.Reason
 			}
-			if got != tt.want || (got == challenge.ReasonInternal) != errors.Is(err, policy.ErrNeedsMessage) {
+			if got != tt.want || (got == challenge.ReasonInternal && !strings.Contains(tt.name, "panic")) != errors.Is(err, policy.ErrNeedsMessage) {
 				t.Errorf("got %v, want %v", got, tt.want)
 			}
 			if got == challenge.ReasonForbidden && (short.Scopes != nil || short.Cause == nil) {
@@ -168,5 +176,18 @@ func TestConditionFaults(t *testing.T) {
 				t.Errorf("got %v, want one fault: %s", err, tt.want)
 			}
 		})
+	}
+}
+
+// TestClaimsOfRequirement: what a rule reads of the claims, in whatever part of it.
+func TestClaimsOfRequirement(t *testing.T) {
+	t.Parallel()
+	claims := []policy.ClaimCondition{{Path: []string{"b", "c"}, AnyOf: []string{"1"}}, {Path: []string{"a"}, AnyOf: []string{"1"}}, {Path: []string{"b"}, AnyOf: []string{"1"}}}
+	table, err := plugins.Compile(rules(policy.Rule{Claims: claims, Condition: "yes", Question: about("no")}, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := table.LookupService(elsewhere).Claims(); !slices.Equal(got, []string{"a", "b", "of_no", "of_yes"}) {
+		t.Errorf("got %q", got)
 	}
 }

@@ -9,8 +9,8 @@ import (
 // one that knows who owns which account. Its terms are those of the AuthZEN
 // Authorization API 1.0 §5.
 //
-// A value is a path, which is read from the call, or a text in single quotes. Paths begin
-// with
+// A value is a path, which is read from the call, or a text in single quotes without one in
+// it. Paths begin with
 //
 //	token    the facts of the token: token.sub, token.client_id, token.iss, token.claims.tenant
 //	rpc      rpc.procedure, rpc.service, rpc.method
@@ -20,7 +20,8 @@ import (
 // is met only where the message is known, see [Rule].Condition.
 type Question struct {
 	// Subject is who calls. A zero Type and ID mean the subject of the token, or the
-	// client where it speaks for itself.
+	// client where it speaks for itself. A token of which that cannot be told does not
+	// meet the rule then.
 	Subject Entity
 	// Action is the name of the action. Empty means the plain name of the method.
 	Action string
@@ -69,14 +70,19 @@ func (c *compiler) question(where string, rule Rule, target Target) Condition {
 	if question.CacheFor < 0 || question.CacheFor > maxCacheFor {
 		c.fault(where+".CacheFor", question.CacheFor.String(), "is not between 0 and "+maxCacheFor.String(), "")
 	}
+	isComplete := true
 	if question.Resource.Type == "" || question.Resource.ID == "" {
 		c.fault(where+".Resource", "", "needs a Type and an ID", "")
+		isComplete = false
 	}
 	if (question.Subject.Type == "") != (question.Subject.ID == "") {
 		c.fault(where+".Subject", "", "needs both a Type and an ID, or neither", "")
+		isComplete = false
 	}
 	if c.Questions == nil {
 		c.fault(where, "", "is set, and there is nothing to ask", "set Questions of the Compiler, for instance to that of package policy/authzen")
+	}
+	if c.Questions == nil || !isComplete {
 		return nil
 	}
 	compiled, err := c.Questions.CompileQuestion(*question, target)

@@ -91,6 +91,7 @@ func (w *walker) stepUp(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	w.write = write
 	adjusted, err := w.inventory(w.http1, write).AdjustStock(ctx, request)
 	if err != nil {
 		return err

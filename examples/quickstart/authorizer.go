@@ -5,6 +5,7 @@ import (
 
 	"github.com/drawbridge-rpc/drawbridge"
 	"github.com/drawbridge-rpc/drawbridge/otel"
+	"github.com/drawbridge-rpc/drawbridge/policyfile"
 	"github.com/drawbridge-rpc/drawbridge/token"
 	"github.com/drawbridge-rpc/drawbridge/verifier"
 	"github.com/drawbridge-rpc/drawbridge/verifier/proof"
@@ -17,25 +18,27 @@ import (
 // The issuer has tokens of two formats: JWTs are verified by its keys, and it is
 // asked about any other token, for which the services have a secret. Clients may bind
 // their tokens to a key (RFC 9449).
-func newAuthorizer(origin, mcpURL, issuer, secret string, logger *slog.Logger) (*drawbridge.Authorizer, error) {
+//
+// The policy follows the file at a path.
+func newAuthorizer(origin, mcpURL, issuer, secret, path string, logger *slog.Logger) (*drawbridge.Authorizer, *policyfile.Watcher, error) {
 	tokens, err := verifier.New(verifier.Config{
 		JWT:           []verifier.JWTConfig{{Issuer: issuer, AcceptTypeJWT: true}},
 		Introspection: []verifier.IntrospectionConfig{{Issuer: issuer, ClientID: introspectionClient, ClientSecret: secret}},
 		Logger:        logger,
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	dpop, err := proof.NewDPoP(proof.DPoPConfig{})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	// Metrics and traces go to the providers of the process. This one has none.
 	observer, err := otel.New(otel.Config{Verifiers: []func() token.Stats{tokens.Stats}})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return drawbridge.New(drawbridge.Config{
+	cfg := drawbridge.Config{
 		Resources: []drawbridge.Resource{
 			{
 				Identifier:           origin,
@@ -55,5 +58,6 @@ func newAuthorizer(origin, mcpURL, issuer, secret string, logger *slog.Logger) (
 		Bindings:  map[string]token.Binding{"jkt": dpop},
 		Observers: []drawbridge.Observer{observer},
 		Logger:    logger,
-	})
+	}
+	return newReloading(cfg, path, logger)
 }

@@ -11,7 +11,11 @@
 //
 // serves until SIGINT or SIGTERM. Its first and only line on stdout is a JSON object
 // with the addresses of the servers and the clients that may request tokens. Logs
-// go to stderr. Behind a reverse proxy, -origin is the URL of the proxy:
+// go to stderr. A policy file is followed while it changes, and read again on SIGHUP:
+//
+//	go run ./quickstart -serve -policy policy.yaml
+//
+// Behind a reverse proxy, -origin is the URL of the proxy:
 //
 //	go run ./quickstart -serve -listen 127.0.0.1:8080 -origin https://api.example.com
 package main
@@ -41,6 +45,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags.SetOutput(stderr)
 	serving := flags.Bool("serve", false, "keep serving until SIGINT or SIGTERM instead of walking through")
 	listen := flags.String("listen", "127.0.0.1:0", "loopback `address` of the Connect server and the MCP endpoint; port 0 picks a free one")
+	policyFile := flags.String("policy", "", "`file` with a policy that overrides the rules in the protobuf files, followed while it changes; empty means a copy of the one of the example")
 	origin := flags.String("origin", "", "`URL` that clients use, without a path, where it is that of a reverse proxy in front of -listen")
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
@@ -60,7 +65,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	logger := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level}))
 	slog.SetDefault(logger) // op logs there
 
-	s, err := open(ctx, *listen, *origin, logger)
+	s, err := open(ctx, *listen, *origin, *policyFile, logger)
 	if err != nil {
 		fmt.Fprintf(stderr, "quickstart: %v\n", err)
 		return 1
@@ -68,7 +73,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if *serving {
 		err = serve(ctx, s, stdout)
 	} else {
-		err = walk(ctx, s.announcement(), newNarrator(stdout))
+		err = walk(ctx, s.announcement(), s.policyFile, newNarrator(stdout))
 	}
 	if err = errors.Join(err, s.close()); err != nil {
 		fmt.Fprintf(stderr, "quickstart: %v\n", err)

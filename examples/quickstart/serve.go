@@ -5,6 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
+	"os/signal"
+	"syscall"
 
 	"github.com/drawbridge-rpc/drawbridge/examples/authserver"
 )
@@ -46,13 +49,22 @@ const opaque = "opaque"
 // serve announces the servers and waits for the end of ctx or the failure of a
 // server.
 func serve(ctx context.Context, s *servers, stdout io.Writer) error {
+	// First, because the announcement tells whoever sends the signal that there is a server.
+	again := make(chan os.Signal, 1)
+	signal.Notify(again, syscall.SIGHUP)
+	defer signal.Stop(again)
 	if err := json.NewEncoder(stdout).Encode(s.announcement()); err != nil {
 		return fmt.Errorf("announce: %w", err)
 	}
-	select {
-	case <-ctx.Done():
-		return nil
-	case err := <-s.failed:
-		return err
+	for {
+		select {
+		case <-again:
+			// The log has every fault, and the policy that was in force stays.
+			_ = s.policy.Reload()
+		case <-ctx.Done():
+			return nil
+		case err := <-s.failed:
+			return err
+		}
 	}
 }

@@ -250,7 +250,7 @@ func TestServeBehindAProxy(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = sockets.close() })
 	const origin = "https://api.example.com"
-	s, err := build(sockets, origin, slog.New(slog.DiscardHandler))
+	s, err := build(sockets, origin, "policy.yaml", slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/drawbridge-rpc/drawbridge/policyfile"
 	"google.golang.org/grpc"
 )
 
@@ -32,6 +33,11 @@ type servers struct {
 	grpc       *grpc.Server
 	grpcAddr   string
 
+	policy       *policyfile.Watcher
+	policyFile   string
+	removePolicy func() error
+	stop         context.CancelFunc // of what runs beside the servers
+
 	failed  chan error // of the first server that failed
 	serving sync.WaitGroup
 }
@@ -41,16 +47,29 @@ type listeners struct{ connect, grpc, issuer net.Listener }
 
 // open starts all servers. The Connect server listens on the given address, the
 // others on free ports. Clients reach it at the origin, or if that is empty, at the
-// address.
-func open(ctx context.Context, address, origin string, logger *slog.Logger) (*servers, error) {
+// address. The policy file may be empty for a copy of the default one.
+func open(ctx context.Context, address, origin, policyFile string, logger *slog.Logger) (*servers, error) {
 	sockets, err := listen(ctx, address)
 	if err != nil {
 		return nil, err
 	}
-	s, err := build(sockets, origin, logger)
+	path, remove, err := policyPath(policyFile)
 	if err != nil {
 		return nil, errors.Join(err, sockets.close())
 	}
+	s, err := build(sockets, origin, path, logger)
+	if err != nil {
+		return nil, errors.Join(err, sockets.close(), remove())
+	}
+	s.policyFile, s.removePolicy = path, remove
+	beside, stop := context.WithCancel(context.WithoutCancel(ctx))
+	s.stop = stop
+	s.start("policy file", func() error {
+		if err := s.policy.Run(beside); !errors.Is(err, context.Canceled) {
+			return err
+		}
+		return nil
+	})
 	s.start("authorization server", func() error { return s.issuer.Serve(sockets.issuer) })
 	s.start("Connect server", func() error { return s.connect.Serve(sockets.connect) })
 	s.start("grpc-go server", func() error { return s.grpc.Serve(sockets.grpc) })
@@ -59,7 +78,7 @@ func open(ctx context.Context, address, origin string, logger *slog.Logger) (*se
 
 // build makes the servers. The resource identifiers contain the addresses, so the
 // sockets come first.
-func build(sockets *listeners, origin string, logger *slog.Logger) (*servers, error) {
+func build(sockets *listeners, origin, policyFile string, logger *slog.Logger) (*servers, error) {
 	switch {
 	case origin == "":
 		origin = "http://" + sockets.connect.Addr().String()
@@ -77,7 +96,7 @@ func build(sockets *listeners, origin string, logger *slog.Logger) (*servers, er
 	if err != nil {
 		return nil, err
 	}
-	authorizer, err := newAuthorizer(origin, s.mcpURL, issuer, authServer.secret, logger)
+	authorizer, watcher, err := newAuthorizer(origin, s.mcpURL, issuer, authServer.secret, policyFile, logger)
 	if err != nil {
 		return nil, err
 	}
@@ -90,7 +109,7 @@ func build(sockets *listeners, origin string, logger *slog.Logger) (*servers, er
 	if err != nil {
 		return nil, err
 	}
-	s.authServer = authServer
+	s.authServer, s.policy = authServer, watcher
 	s.issuer = newHTTPServer(authServer, logger)
 	s.connect = newHTTPServer(newConnectHandler(bridge, implementations, mcpEndpoint), logger)
 	s.grpc = newGRPCServer(authorizer, implementations)
@@ -145,8 +164,9 @@ func (s *servers) close() error {
 		stopped()
 	})
 	closing.Wait()
+	s.stop()
 	s.serving.Wait()
-	return errors.Join(faults[:]...)
+	return errors.Join(faults[0], faults[1], s.removePolicy())
 }
 
 func (s *servers) announcement() announcement {

@@ -44,16 +44,19 @@ func steps() []step {
 		{"a tool that the token allows by now", (*walker).callTool},
 		{"an opaque token", (*walker).opaqueToken},
 		{"a token that is bound to a key", (*walker).boundToken},
+		{"a rule that is tightened while calls run", (*walker).reloadPolicy},
 	}
 }
 
 // walk goes through all steps, as a client that knows the addresses of the servers
 // and nothing else.
-func walk(ctx context.Context, target announcement, n *narrator) error {
+// The policy file is the one of the servers, for the step that an operator takes.
+func walk(ctx context.Context, target announcement, policyFile string, n *narrator) error {
 	w, err := newWalker(target, n)
 	if err != nil {
 		return err
 	}
+	w.policyFile = policyFile
 	w.introduce()
 	for i, s := range steps() {
 		n.heading(s.name)
@@ -81,7 +84,10 @@ type walker struct {
 	metadata  metadata
 	server    serverMetadata
 	read      string // a token with inventory:read
-	mcp       mcpClient
+	write     string // one with inventory:write
+
+	policyFile string
+	mcp        mcpClient
 }
 
 func newWalker(target announcement, n *narrator) (*walker, error) {

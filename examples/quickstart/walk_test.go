@@ -18,7 +18,13 @@ import (
 // startServers runs all servers without a log.
 func startServers(t *testing.T) *servers {
 	t.Helper()
-	s, err := open(t.Context(), "127.0.0.1:0", "", slog.New(slog.DiscardHandler))
+	return startServersWith(t, "")
+}
+
+// startServersWith runs all servers with a policy file.
+func startServersWith(t *testing.T, policyFile string) *servers {
+	t.Helper()
+	s, err := open(t.Context(), "127.0.0.1:0", "", policyFile, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +48,7 @@ func TestWalkStopsAtAnOpenDoor(t *testing.T) {
 
 	target := startServers(t).announcement()
 	target.Connect = unguarded.URL
-	err := walk(t.Context(), target, newNarrator(io.Discard))
+	err := walk(t.Context(), target, "", newNarrator(io.Discard))
 	want := "step 2 (an RPC without a token, over Connect): expected an error with a challenge"
 	if err == nil || !strings.HasPrefix(err.Error(), want) {
 		t.Errorf("got %v, want %s", err, want)
@@ -55,7 +61,7 @@ func TestWalkStopsAtAnotherResource(t *testing.T) {
 	target := startServers(t).announcement()
 	target.Connect = strings.Replace(target.Connect, "127.0.0.1", "localhost", 1)
 	target.GRPC = startServers(t).announcement().GRPC // of another process
-	err := walk(t.Context(), target, newNarrator(io.Discard))
+	err := walk(t.Context(), target, "", newNarrator(io.Discard))
 	if err == nil || !strings.HasPrefix(err.Error(), "step 3 (the same over gRPC): expected the challenge") {
 		t.Errorf("got %v, want a complaint about the challenge of step 3", err)
 	}

@@ -61,12 +61,6 @@ func (m *memory) Write(data []byte) (int, error) {
 	return m.text.Write(data)
 }
 
-func (m *memory) has(text string) bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return bytes.Contains(m.text.Bytes(), []byte(text))
-}
-
 // observed is an [drawbridge.Observer] that keeps the latest decision.
 type observed struct {
 	mu   sync.Mutex

@@ -239,17 +239,3 @@ func (s *suite) eventually(ctx context.Context, what string, c call, want outcom
 		}
 	}
 }
-
-// logged waits until the log of the resource servers has a text.
-func (s *suite) logged(ctx context.Context, text string) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	for !s.resources.log.has(text) {
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("the log has no %q", text)
-		case <-time.After(interval):
-		}
-	}
-	return nil
-}

@@ -669,11 +669,11 @@ func (x *ClaimCondition) GetAnyOf() []string {
 // Authorization API 1.0.
 //
 // A value is a path into the call, such as token.sub, rpc.method or
-// request.account_id, or a text in single quotes.
+// request.account_id, or a text in single quotes without one in it.
 type Question struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Who calls. If it is not set, that is the subject of the token, or the client where it
-	// speaks for itself.
+	// speaks for itself. A token of which that cannot be told does not meet the rule then.
 	Subject *Entity `protobuf:"bytes,1,opt,name=subject,proto3" json:"subject,omitempty"`
 	// The name of the action. Empty means the plain name of the method.
 	Action string `protobuf:"bytes,2,opt,name=action,proto3" json:"action,omitempty"`

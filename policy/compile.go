@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -52,9 +53,6 @@ var _ Descriptors = (*protoregistry.Files)(nil)
 // Compile checks names against descriptors, so that a rule for a service or method
 // that does not exist is an error.
 func (config Compiler) Compile(p Policy) (*Table, error) {
-	if config.Descriptors == nil {
-		config.Descriptors = protoregistry.GlobalFiles
-	}
 	c := config.compile(&p)
 	if err := c.faults.Err(); err != nil {
 		return nil, err
@@ -74,11 +72,17 @@ type compiler struct {
 	table     *Table
 	faults    fault.List
 	source    string // of the rule that is being compiled
+	isLinked  bool   // whether the descriptors are those of the program
 }
 
 func (config Compiler) compile(p *Policy) *compiler {
+	isLinked := config.Descriptors == nil
+	if isLinked {
+		config.Descriptors = protoregistry.GlobalFiles
+	}
 	c := &compiler{
 		Compiler:  config,
+		isLinked:  isLinked,
 		faults:    fault.List{Within: "policy: "},
 		hierarchy: newHierarchy(p.Implies),
 		table: &Table{
@@ -182,6 +186,8 @@ func (c *compiler) spread(service string, requirement *Requirement, descriptor p
 
 func (c *compiler) method(where, service, method string, rule Rule, descriptor protoreflect.ServiceDescriptor) {
 	where = fmt.Sprintf("%s.Methods[%q]", where, method)
+	defer func(outer string) { c.source = outer }(c.source)
+	c.source = cmp.Or(rule.Source, c.source)
 	switch {
 	case !rpc.ValidMethod(method):
 		c.fault(where, method, "is not the plain name of a method such as ListItems", "")
@@ -195,10 +201,15 @@ func (c *compiler) method(where, service, method string, rule Rule, descriptor p
 func (c *compiler) describe(where, name string, noDescriptor bool) protoreflect.ServiceDescriptor {
 	found, err := c.Descriptors.FindDescriptorByName(protoreflect.FullName(name))
 	if err != nil {
-		if !noDescriptor {
+		switch {
+		case noDescriptor:
+		case c.isLinked:
 			c.fault(where, name, "is not the name of a service whose descriptor is linked into this program",
 				"import its generated package, or set NoDescriptor if the program has none, as of a plain HTTP handler, "+
 					"a service that is served elsewhere, or the handlers of connectrpc.com/grpchealth and connectrpc.com/grpcreflect")
+		default:
+			c.fault(where, name, "is not the name of a service in the descriptors",
+				"correct it, or set NoDescriptor if it has none, as a plain HTTP handler")
 		}
 		return nil
 	}

@@ -99,17 +99,24 @@ func (r *Requirement) checkConditions(ctx context.Context, in Input) error {
 	for _, condition := range r.conditions {
 		holds, err := judge(ctx, condition, in)
 		switch {
-		case errors.As(err, new(*panicked.Error)):
-			return &ShortfallError{Reason: challenge.ReasonInternal, Cause: err}
-		case errors.Is(err, token.ErrUnavailable):
-			return &ShortfallError{Reason: challenge.ReasonUnavailable, Cause: err}
 		case err != nil:
-			return forbidden(fmt.Errorf("the condition of the rule: %w", err))
+			return cannotJudge(err)
 		case !holds:
 			return errConditionNotMet
 		}
 	}
 	return nil
+}
+
+// cannotJudge returns the shortfall of a call whose condition failed.
+func cannotJudge(err error) *ShortfallError {
+	if panicked, ok := errors.AsType[*panicked.Error](err); ok {
+		return &ShortfallError{Reason: challenge.ReasonInternal, Cause: panicked}
+	}
+	if errors.Is(err, token.ErrUnavailable) {
+		return &ShortfallError{Reason: challenge.ReasonUnavailable, Cause: err}
+	}
+	return forbidden(fmt.Errorf("the condition of the rule: %w", err))
 }
 
 // judge calls a condition. A panic lets nobody in.

@@ -76,7 +76,11 @@ func (r Rule) scopesText() string {
 func setTexts(sets [][]string) []string {
 	var texts []string
 	for _, set := range sets {
-		texts = append(texts, strings.Join(set, " and "))
+		text := strings.Join(set, " and ")
+		if len(set) > 1 && len(sets) > 1 {
+			text = "(" + text + ")"
+		}
+		texts = append(texts, text)
 	}
 	return texts
 }

@@ -43,3 +43,24 @@ func (e *entity) needsMessage() bool {
 
 // NeedsMessage implements policy.Condition.
 func (t *template) NeedsMessage() bool { return t.readsMessage }
+
+// Claims implements policy.ClaimReader.
+func (t *template) Claims() []string {
+	var names []string
+	for _, v := range t.values() {
+		if c, ok := v.(claim); ok {
+			names = append(names, c[0])
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// values returns everything that is read from a call, apart from a list.
+func (t *template) values() []value {
+	values := []value{t.subject.id, t.resource.id}
+	for _, p := range slices.Concat(t.subject.properties, t.resource.properties, t.context) {
+		values = append(values, p.value)
+	}
+	return values
+}

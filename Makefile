@@ -1,6 +1,6 @@
-# Everything a contributor runs. `make test` and `make demo` need Go and make
-# alone; the other targets build their tools from source into .tmp/bin first, at
-# the versions pinned here and apart from go.mod.
+# Everything a contributor runs. `make demo` needs Go and make alone. `make test` needs
+# a redis-server as well, which it installs where it can. Tools are built from source
+# into .tmp/bin first, at the versions pinned here and apart from go.mod.
 
 BUF_VERSION                := v1.75.0
 PROTOC_GEN_GO_VERSION      := v1.36.12
@@ -56,8 +56,12 @@ help: ## List the targets
 demo: ## Run the quickstart example: a server, a denial, a token, an answer
 	@cd examples && go run ./quickstart
 
+.PHONY: redis
+redis:
+	@command -v redis-server >/dev/null || { apt-get update -qq && apt-get install -y -qq redis-server; } || { echo 'The tests of verifier/valkey need a redis-server: install the package redis-server.'; exit 1; }
+
 .PHONY: test
-test: ## Test every module, with the race detector where there is a C compiler
+test: redis $(BUF) ## Test every module, with the race detector where there is a C compiler
 	$(if $(RACE),,@echo 'No C compiler found: testing without the race detector.')
 	$(call each_module,go test $(strip $(RACE) -shuffle=on $(TESTFLAGS)) ./...)
 
@@ -90,12 +94,25 @@ providers: ## Let tokens of oidc-provider into the examples, with PROVIDERS="oid
 	@examples/clients/providers/run $(PROVIDERS)
 
 .PHONY: lint
-lint: $(BUF) $(GOLANGCI_LINT) ## Check code, formatting, schema and go.mod
+lint: $(BUF) $(GOLANGCI_LINT) buf-plugin ## Check code, formatting, schema and go.mod
 	$(BIN)/golangci-lint config verify
 	$(BIN)/buf lint
+	$(if $(RELEASED),$(BIN)/buf breaking --against '.git#tag=$(RELEASED)',@echo 'Nothing was released, so no schema can break.')
 	$(BIN)/buf format --diff --exit-code
 	$(call each_module,$(BIN)/golangci-lint run --config $(CURDIR)/.golangci.yml ./...)
 	$(call each_module,go mod tidy -diff)
+
+# What buf lint runs, built anew from this tree.
+.PHONY: buf-plugin
+buf-plugin:
+	cd cmd && go build -o $(BIN)/buf-plugin-drawbridge ./buf-plugin-drawbridge
+
+# The last release, whose schema must not break.
+RELEASED = $(shell git describe --tags --abbrev=0 --match 'v*' 2>/dev/null)
+
+.PHONY: release
+release: ## Make the release VERSION of every module, prove that it can be installed, and tag it
+	@.ci/release '$(VERSION)' --keep
 
 .PHONY: format
 format: $(BUF) $(GOLANGCI_LINT) ## Format Go and protobuf files

@@ -110,8 +110,8 @@ func (r *Requirement) checkConditions(ctx context.Context, in Input) error {
 
 // cannotJudge returns the shortfall of a call whose condition failed.
 func cannotJudge(err error) *ShortfallError {
-	if panicked, ok := errors.AsType[*panicked.Error](err); ok {
-		return &ShortfallError{Reason: challenge.ReasonInternal, Cause: panicked}
+	if _, ok := errors.AsType[*panicked.Error](err); ok {
+		return &ShortfallError{Reason: challenge.ReasonInternal, Cause: err}
 	}
 	if errors.Is(err, token.ErrUnavailable) {
 		return &ShortfallError{Reason: challenge.ReasonUnavailable, Cause: err}

@@ -44,7 +44,7 @@ func (r *router) mappingsOf(name string) (mappings []*Mapping) {
 }
 
 // canGrant reports whether a token can have a scope.
-func (m *Mapping) canGrant(scope string) bool {
+func (m Mapping) canGrant(scope string) bool {
 	if m.ScopeLimit != nil && !slices.Contains(m.ScopeLimit, scope) {
 		return false
 	}

@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
-	"unicode/utf8"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/drawbridge-rpc/drawbridge/internal/jwt"
 	"github.com/drawbridge-rpc/drawbridge/internal/uri"

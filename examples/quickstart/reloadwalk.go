@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/drawbridge-rpc/drawbridge/challenge"
@@ -37,7 +38,7 @@ func (w *walker) reloadPolicy(ctx context.Context) (err error) {
 		fmt.Fprintf(w.out, "    + %s", line)
 	}
 	w.space()
-	if err := os.WriteFile(w.policyFile, append(before[:len(before):len(before)], tightened...), 0o600); err != nil { //nolint:gosec // The operator named it.
+	if err := os.WriteFile(w.policyFile, slices.Concat(before, []byte(tightened)), 0o600); err != nil { //nolint:gosec // The operator named it.
 		return err
 	}
 	denied, err := w.callUntil(ctx, func(err error) bool { return err != nil })

@@ -83,6 +83,42 @@ func TestWatches(t *testing.T) {
 	})
 }
 
+// TestChangeBeforeWatch: a directory is removed, or made, after it was looked for and
+// before it is watched. It must run alone: it replaces what opens a watcher.
+func TestChangeBeforeWatch(t *testing.T) {
+	for _, name := range []string{"removed", "made"} {
+		directory := filepath.Join(t.TempDir(), "policies")
+		path := filepath.Join(directory, "policy.yaml")
+		overwrite(t, filepath.Join(mkdir(t, directory), "policy.yaml"), requiring("first"))
+		opened := make(chan struct{})
+		restore := policyfile.ReplaceOpenWatcher(func() (*fsnotify.Watcher, error) {
+			if remove(t, directory); name == "made" {
+				overwrite(t, filepath.Join(mkdir(t, directory), "policy.yaml"), requiring("second"))
+			}
+			close(opened)
+			return fsnotify.NewWatcher()
+		})
+		t.Run(name, func(t *testing.T) {
+			w := &watched{log: newJournal(), applied: make(chan string, 100)}
+			watcher := newWatcher(t, path, w.log, w.apply)
+			w.want(t, "first")
+			if name == "made" {
+				remove(t, directory)
+			}
+			w.run(t, watcher)
+			<-opened
+			if name == "removed" {
+				w.log.await(t, 1, "does not exist")
+				overwrite(t, filepath.Join(mkdir(t, directory), "policy.yaml"), requiring("second"))
+			}
+			w.want(t, "second")
+			overwrite(t, path, requiring("third"))
+			w.want(t, "third")
+		})
+		restore()
+	}
+}
+
 // TestWatcherThatFails: if a directory cannot be watched, the others are. It must run
 // alone: it replaces what opens a watcher.
 func TestWatcherThatFails(t *testing.T) {

@@ -48,8 +48,8 @@ func (d Adapter) Authorizer() *Authorizer { return d.authorizer }
 // very request, made by an adapter further out, that stands and ctx is returned
 // as it is.
 //
-// A request is the same if requirement, resource and credential are. If its decision was
-// left open, see [Request].MessageFollows, it is made now. Another one
+// A request is the same if requirement, resource and credential are, and, where the
+// requirement has a condition that depends on it, the message. If its decision was left open, see [Request].MessageFollows, it is made now. Another one
 // is decided under the configuration of the first decision of this Authorizer, so
 // that a call never sees two.
 func (d Adapter) Authorize(ctx context.Context, req *Request) (context.Context, *challenge.DenialError) {
@@ -63,12 +63,13 @@ func (d Adapter) Authorize(ctx context.Context, req *Request) (context.Context, 
 		if denial != nil {
 			return nil, denial
 		}
-		return judged.NewContext(ctx), nil
+		return judged.newContext(ctx, req), nil
 	}
 	if denial := w.finish(ctx, req); denial != nil {
 		return nil, denial
 	}
-	return &callerContext{Context: ctx, caller: Caller{info: w.info, at: w.at, credential: w.value}}, nil
+	caller := Caller{info: w.info, at: w.at, credential: w.value}
+	return caller.newContext(ctx, req), nil
 }
 
 // Decide is [Adapter.Authorize] for adapters that keep the Caller in a context
@@ -162,6 +163,13 @@ func (d Adapter) HasMethodRule(procedure string) bool {
 // plain HTTP handlers.
 func (d Adapter) HasServiceRule(service string) bool {
 	return d.present().table.LookupService(service) != nil
+}
+
+// NeedsMessage reports whether the rule of a procedure can be met only where the message of
+// the call is known, see [Request].Message.
+func (d Adapter) NeedsMessage(procedure string) bool {
+	requirement := d.present().table.Lookup(procedure)
+	return requirement != nil && requirement.NeedsMessage()
 }
 
 // KnowsService reports whether the policy names a service or a descriptor of it

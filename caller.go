@@ -64,6 +64,23 @@ func (c *Caller) Value(key any) any {
 	return nil
 }
 
+// judgedKey is the context key of the message that a decision of an Authorizer was about.
+type judgedKey struct{ owner *Authorizer }
+
+// hasJudged reports whether the decision that ctx carries is one about a message.
+func (a *Authorizer) hasJudged(ctx context.Context, message proto.Message) bool {
+	return message != nil && ctx.Value(judgedKey{a}) == message
+}
+
+// newContext returns a context that carries the caller of a request. If the decision depends
+// on its message, the context carries that, too: with another message, it does not stand.
+func (c *Caller) newContext(ctx context.Context, req *Request) context.Context {
+	if req.Message != nil && c.at.requirement != nil && !c.at.requirement.StandsFor() {
+		ctx = context.WithValue(ctx, judgedKey{c.at.state.owner}, req.Message)
+	}
+	return &callerContext{Context: ctx, caller: *c}
+}
+
 // NewContext returns a context that carries c, in place of the caller that ctx
 // carries. It is for servers that handle a request with a context which is not
 // the request's own, as MCP sessions do. With a nil or zero c it carries none, of
@@ -183,7 +200,9 @@ func (c *Caller) close(ctx context.Context, req *Request, start time.Time) (Call
 	state := c.at.state
 	at := state.rules[c.at.requirement].at(c.at.address)
 	var denial *challenge.DenialError
-	if err := at.requirement.Check(ctx, policy.Input{Info: c.info, Procedure: req.Procedure, Message: req.Message}); err != nil {
+	if c.IsRevoked() { // while the message was under way
+		denial = at.denial(req, challenge.ReasonInvalidToken, errRevoked)
+	} else if err := at.requirement.Check(ctx, policy.Input{Info: c.info, Procedure: req.Procedure, Message: req.Message}); err != nil {
 		denial = at.shortfall(req, err)
 	}
 	state.observe(ctx, req, &record{at: at, info: c.info, denial: denial, start: start})
@@ -239,7 +258,7 @@ func (c *Caller) judge(ctx context.Context, rule *rule, req *Request) *challenge
 		return denial
 	}
 	err := rule.requirement.Check(ctx, policy.Input{Info: c.info, Procedure: req.Procedure, Message: req.Message})
-	if err == nil || req.MessageFollows && errors.Is(err, policy.ErrNeedsMessage) {
+	if err == nil || req.MessageFollows && rule.requirement.NeedsMessage() && errors.Is(err, policy.ErrNeedsMessage) {
 		return nil
 	}
 	denial := at.shortfall(req, err)

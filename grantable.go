@@ -17,6 +17,13 @@ func checkGrantable(directory *resource.Directory, table *policy.Table, verifier
 	if !ok || isNil(verifier) {
 		return
 	}
+	seen := make(map[fault.Fault]bool)
+	add := func(f fault.Fault) {
+		if !seen[f] { // The methods of a service may have copies of one rule.
+			seen[f] = true
+			faults.AddAt(f.Source, f.Place, f.Value, f.Reason, f.Remedy)
+		}
+	}
 	for requirement := range table.Requirements() {
 		issuers := issuersOf(directory, table, requirement.Service())
 		if len(issuers) == 0 {
@@ -27,13 +34,19 @@ func checkGrantable(directory *resource.Directory, table *policy.Table, verifier
 		for _, scope := range requirement.UngrantableScopes(func(scope string) bool {
 			return canAny(func(issuer string) bool { return checker.CanGrant(issuer, scope) })
 		}) {
-			faults.AddAt(requirement.Source(), place, scope, "is a scope that no token can have, so that every call would be denied: "+
-				"the mapping of its issuers drops it", "let the verifier map a value of the tokens to it")
+			add(fault.Fault{
+				Source: requirement.Source(), Place: place, Value: scope,
+				Reason: "is a scope that no token can have, so that every call would be denied: the mapping of its issuers drops it",
+				Remedy: "let the verifier map a value of the tokens to it",
+			})
 		}
 		for _, claim := range requirement.Claims() {
 			if !canAny(func(issuer string) bool { return checker.KeepsClaim(issuer, claim) }) {
-				faults.AddAt(requirement.Source(), place, claim, "is a claim that the verifier does not keep, so that every call would be denied",
-					"add it to the Claims of the Mapping of its issuer")
+				add(fault.Fault{
+					Source: requirement.Source(), Place: place, Value: claim,
+					Reason: "is a claim that the verifier does not keep, so that every call would be denied",
+					Remedy: "add it to the Claims of the Mapping of its issuer",
+				})
 			}
 		}
 	}

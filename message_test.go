@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -231,3 +232,125 @@ func TestCheckMessage(t *testing.T) {
 		t.Errorf("a list leaves the message out: got %v", denial)
 	}
 }
+
+// TestDecisionStandsForItsMessage: a decision about one message, or one method, is none about
+// another one, whoever calls with its context.
+func TestDecisionStandsForItsMessage(t *testing.T) {
+	t.Parallel()
+	unary, client := rpctest.Procedure(rpctest.GuardedService, rpctest.Unary), rpctest.Procedure(rpctest.GuardedService, rpctest.Client)
+	var seen counting
+	w := rpctest.NewWorld(t, func(cfg *drawbridge.Config) {
+		cfg.Compiler = policy.Compiler{Conditions: equals{}, Questions: onlyMethod(rpctest.Client)}
+		cfg.Observers = []drawbridge.Observer{&seen}
+		cfg.Policy.Services[rpctest.GuardedService] = policy.Service{
+			Rule:    policy.Rule{Question: &policy.Question{Resource: policy.Entity{Type: "t", ID: "'1'"}}},
+			Methods: map[string]policy.Rule{rpctest.Unary: {Authenticated: true, Condition: "mine"}},
+		}
+	})
+	request := func(procedure, message string) *drawbridge.Request {
+		req := sent{Procedure: procedure, Authorization: []string{"Bearer " + rpctest.TokenGood}}.Request()
+		if message != "" {
+			req.Message = wrapperspb.String(message)
+		}
+		return &req
+	}
+	adapter := w.Adapter()
+	mine := request(unary, "mine")
+	ctx, denial := adapter.Authorize(t.Context(), mine)
+	if denial != nil {
+		t.Fatal(denial)
+	}
+	if again, denial := adapter.Authorize(ctx, mine); denial != nil || again != ctx || seen.allowed.Load() != 1 {
+		t.Errorf("the same request is decided again: %v", denial)
+	}
+	for name, row := range map[string]struct {
+		req  *drawbridge.Request
+		want challenge.Reason
+	}{
+		"another message":             {request(unary, "yours"), challenge.ReasonForbidden},
+		"no message":                  {request(unary, ""), challenge.ReasonInternal},
+		"a method of another rule":    {request(rpctest.Procedure(rpctest.GuardedService, rpctest.Bidi), ""), challenge.ReasonForbidden},
+		"no message, which follows":   {func() *drawbridge.Request { r := request(unary, ""); r.MessageFollows = true; return r }(), 255},
+		"a method that may be called": {request(client, ""), 255},
+	} {
+		got := challenge.Reason(255)
+		if _, denial := adapter.Authorize(ctx, row.req); denial != nil {
+			got = denial.Reason
+		}
+		if got != row.want {
+			t.Errorf("%s: got %v, want %v", name, got, row.want)
+		}
+	}
+	// The rule of the service is the same for each of its methods.
+	ctx, denial = adapter.Authorize(t.Context(), request(client, ""))
+	if denial != nil {
+		t.Fatal(denial)
+	}
+	if _, denial := adapter.Authorize(ctx, request(rpctest.Procedure(rpctest.GuardedService, rpctest.Bidi), "")); denial == nil || denial.Reason != challenge.ReasonForbidden {
+		t.Errorf("another method of the same rule: got %v", denial)
+	}
+}
+
+// onlyMethod answers questions with the name of a method.
+type onlyMethod string
+
+func (m onlyMethod) CompileQuestion(policy.Question, policy.Target) (policy.Condition, error) {
+	return m, nil
+}
+
+func (onlyMethod) NeedsMessage() bool { return false }
+
+func (m onlyMethod) Holds(_ context.Context, in policy.Input) (bool, error) {
+	return strings.HasSuffix(in.Procedure, "/"+string(m)), nil
+}
+
+// TestRevokedBeforeTheMessage: a token that is revoked while its message is under way is
+// refused.
+func TestRevokedBeforeTheMessage(t *testing.T) {
+	t.Parallel()
+	verifier := new(revocableVerifier)
+	w := rpctest.NewWorld(t, func(cfg *drawbridge.Config) {
+		cfg.Compiler.Conditions, cfg.Verifier = equals{}, verifier
+		cfg.Policy.Services[rpctest.GuardedService] = policy.Service{Methods: map[string]policy.Rule{rpctest.Unary: {Authenticated: true, Condition: "hello"}}}
+	})
+	req := sent{Procedure: rpctest.Procedure(rpctest.GuardedService, rpctest.Unary), Authorization: []string{"Bearer " + rpctest.TokenGood}}.Request()
+	req.MessageFollows = true
+	ctx, denial := w.Adapter().Authorize(t.Context(), &req)
+	if denial != nil {
+		t.Fatal(denial)
+	}
+	verifier.revoked.Store(true)
+	req.MessageFollows, req.Message = false, wrapperspb.String("hello")
+	if _, denial := w.Adapter().Authorize(ctx, &req); denial == nil || denial.Reason != challenge.ReasonInvalidToken {
+		t.Errorf("got %v", denial)
+	}
+}
+
+type revocableVerifier struct {
+	rpctest.Verifier
+
+	revoked atomic.Bool
+}
+
+func (v *revocableVerifier) Revoked(*token.Info) bool { return v.revoked.Load() }
+
+// TestLyingCondition: a condition that says it needs no message, and then that it does, lets
+// nobody in.
+func TestLyingCondition(t *testing.T) {
+	t.Parallel()
+	w := rpctest.NewWorld(t, func(cfg *drawbridge.Config) {
+		cfg.Compiler.Conditions = lying{}
+		cfg.Policy.Services[rpctest.GuardedService] = policy.Service{Methods: map[string]policy.Rule{rpctest.Unary: {Authenticated: true, Condition: "x"}}}
+	})
+	req := sent{Procedure: rpctest.Procedure(rpctest.GuardedService, rpctest.Unary), Authorization: []string{"Bearer " + rpctest.TokenGood}}.Request()
+	req.MessageFollows = true
+	if _, denial := w.Adapter().Authorize(t.Context(), &req); denial == nil || denial.Reason != challenge.ReasonForbidden {
+		t.Errorf("got %v", denial)
+	}
+}
+
+type lying struct{}
+
+func (lying) CompileCondition(string, policy.Target) (policy.Condition, error) { return lying{}, nil }
+func (lying) NeedsMessage() bool                                               { return false }
+func (lying) Holds(context.Context, policy.Input) (bool, error)                { return true, policy.ErrNeedsMessage }

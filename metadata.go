@@ -116,7 +116,8 @@ func (cfg *Config) located(table *policy.Table, faults *fault.List) []resource.C
 	for _, identifier := range slices.Sorted(maps.Keys(named)) {
 		i := slices.IndexFunc(cfg.Resources, func(r Resource) bool { return r.Identifier == identifier })
 		if i < 0 {
-			faults.Add(fmt.Sprintf("Policy.Resources[%q]", identifier), identifier, "is not the Identifier of a resource of the server",
+			place := fmt.Sprintf("Resources[%q]", identifier)
+			faults.AddAt(cfg.Policy.Sources[place], "Policy."+place, identifier, "is not the Identifier of a resource of the server",
 				"write it as it stands there, or add the resource")
 			continue
 		}

@@ -113,7 +113,7 @@ func (cfg *Config) checkRuleProofs(table *policy.Table, faults *fault.List) {
 		}
 		if reason != "" && !seen[service] {
 			seen[service] = true
-			faults.Add("Policy", service, "has a rule whose Proof "+reason, "")
+			faults.AddAt(requirement.Source(), "Policy", service, "has a rule whose Proof "+reason, "")
 		}
 	}
 }

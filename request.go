@@ -42,8 +42,9 @@ type Request struct {
 	Message proto.Message
 	// MessageFollows promises that the same request is decided again with its Message,
 	// before anything serves it. A rule that depends on the message is judged for the
-	// rest now, and the decision is left open until then. It is for adapters that decide
-	// before a message is read, and then know the message.
+	// rest now, and the decision is left open until then: it is observed when it is made,
+	// and never if the message does not arrive or does not decode. It is for adapters that
+	// decide before a message is read, and then know the message.
 	MessageFollows bool
 	// Transport reads the rest. Nil means a request without any header field,
 	// which only a public rule lets in.

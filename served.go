@@ -41,7 +41,7 @@ func checkServed(directory *resource.Directory, table *policy.Table, faults *fau
 			return serves(directory, table, r, service)
 		})
 		if guarded[service] && !isServed {
-			faults.Add(fmt.Sprintf("Policy.Services[%q]", service), "", "is covered by no resource, so every call would be denied",
+			faults.AddAt(table.SourceOf(service), fmt.Sprintf("Policy.Services[%q]", service), "", "is covered by no resource, so every call would be denied",
 				`add it to Services of a resource, or set MountPath to "/" where a proxy strips the path of the identifier`)
 		}
 	}

@@ -140,7 +140,7 @@ func (w *walk) checkRequirement(ctx context.Context, req *Request) *challenge.De
 	switch {
 	case err == nil:
 		return nil
-	case req.MessageFollows && errors.Is(err, policy.ErrNeedsMessage):
+	case req.MessageFollows && w.rule.requirement.NeedsMessage() && errors.Is(err, policy.ErrNeedsMessage):
 		w.at = &w.rule.open[w.at.address.Index]
 		return nil
 	default:
@@ -149,8 +149,9 @@ func (w *walk) checkRequirement(ctx context.Context, req *Request) *challenge.De
 }
 
 // stands reports whether the decision about the caller is one about this very
-// request: requirement, resource and credential are the same, and the token has
-// not expired.
+// request: requirement, resource and credential are the same, the token has not
+// expired, and what the requirement asks of the call itself was judged of this call, or
+// waits for its message.
 func (w *walk) stands(ctx context.Context, req *Request, caller *Caller) bool {
 	requirement := w.state.ruleFor(req.Procedure, req.Service).requirement
 	if requirement == nil || requirement != caller.at.requirement {
@@ -158,6 +159,9 @@ func (w *walk) stands(ctx context.Context, req *Request, caller *Caller) bool {
 	}
 	if requirement.Public() {
 		return true
+	}
+	if !requirement.StandsFor() && !caller.at.isOpen && !w.state.owner.hasJudged(ctx, req.Message) {
+		return false
 	}
 	if caller.info == nil || req.Transport == nil || req.QueryToken {
 		return false

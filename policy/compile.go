@@ -90,6 +90,7 @@ func (config Compiler) compile(p *Policy) *compiler {
 			services:  newIndex(),
 			open:      newIndex(),
 			described: make(map[string]bool),
+			sources:   make(map[string]string),
 			resources: clonedLists(p.Resources),
 		},
 	}
@@ -159,6 +160,7 @@ func (c *compiler) service(name string, service Service) {
 	}
 	descriptor := c.describe(where, name, service.NoDescriptor)
 	c.table.described[name] = descriptor != nil
+	c.table.sources[name] = service.Source
 	c.spread(name, c.rule(where+".Rule", targetOf(name, "", descriptor), service.Rule), descriptor)
 	for _, method := range sortedKeys(service.Methods) {
 		c.method(where, name, method, service.Methods[method], descriptor)
@@ -173,6 +175,9 @@ func (c *compiler) service(name string, service Service) {
 // misspelled method has no rule. Without a descriptor, the rule applies to every
 // well-formed method.
 func (c *compiler) spread(service string, requirement *Requirement, descriptor protoreflect.ServiceDescriptor) {
+	if requirement != nil {
+		requirement.isShared = true
+	}
 	c.table.services[service] = requirement
 	if descriptor == nil {
 		c.table.open[service] = requirement
@@ -180,8 +185,20 @@ func (c *compiler) spread(service string, requirement *Requirement, descriptor p
 	}
 	for i := range descriptor.Methods().Len() {
 		method := descriptor.Methods().Get(i).Name()
-		c.table.methods["/"+service+"/"+string(method)] = requirement
+		c.table.methods["/"+service+"/"+string(method)] = c.forOne(requirement)
 	}
+}
+
+// forOne returns the requirement of a service for one of its methods. What depends on the
+// call is not the same for two of them.
+func (c *compiler) forOne(requirement *Requirement) *Requirement {
+	if requirement == nil || len(requirement.conditions) == 0 {
+		return requirement
+	}
+	one := *requirement
+	one.of, one.isShared = requirement, false
+	c.table.requirements = append(c.table.requirements, &one)
+	return &one
 }
 
 func (c *compiler) method(where, service, method string, rule Rule, descriptor protoreflect.ServiceDescriptor) {

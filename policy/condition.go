@@ -93,40 +93,40 @@ func targetOf(service, method string, descriptor protoreflect.ServiceDescriptor)
 // checkConditions returns nil if a call meets the condition and the question of r, in
 // this order.
 func (r *Requirement) checkConditions(ctx context.Context, in Input) error {
-	if r.NeedsMessage() && in.Message == nil {
-		return errWithoutMessage
-	}
+	waits := false
 	for _, condition := range r.conditions {
-		holds, err := judge(ctx, condition, in)
-		switch {
-		case err != nil:
-			return cannotJudge(err)
-		case !holds:
-			return errConditionNotMet
+		if in.Message == nil && condition.NeedsMessage() {
+			waits = true // What the others say does not depend on it.
+			continue
 		}
+		if shortfall := judge(ctx, condition, in); shortfall != nil {
+			return shortfall
+		}
+	}
+	if waits {
+		return errWithoutMessage
 	}
 	return nil
 }
 
-// cannotJudge returns the shortfall of a call whose condition failed.
-func cannotJudge(err error) *ShortfallError {
-	if _, ok := errors.AsType[*panicked.Error](err); ok {
-		return &ShortfallError{Reason: challenge.ReasonInternal, Cause: err}
-	}
-	if errors.Is(err, token.ErrUnavailable) {
-		return &ShortfallError{Reason: challenge.ReasonUnavailable, Cause: err}
-	}
-	return forbidden(fmt.Errorf("the condition of the rule: %w", err))
-}
-
-// judge calls a condition. A panic lets nobody in.
-func judge(ctx context.Context, condition Condition, in Input) (holds bool, err error) {
+// judge calls a condition, and its error. A panic lets nobody in.
+func judge(ctx context.Context, condition Condition, in Input) (shortfall *ShortfallError) {
 	defer func() {
 		if value := recover(); value != nil {
-			holds, err = false, panicked.New("the condition", value)
+			shortfall = &ShortfallError{Reason: challenge.ReasonInternal, Cause: panicked.New("the condition", value)}
 		}
 	}()
-	return condition.Holds(ctx, in)
+	holds, err := condition.Holds(ctx, in)
+	switch {
+	case err == nil && holds:
+		return nil
+	case err == nil:
+		return errConditionNotMet
+	case errors.Is(err, token.ErrUnavailable):
+		return &ShortfallError{Reason: challenge.ReasonUnavailable, Cause: err}
+	default:
+		return forbidden(fmt.Errorf("the condition of the rule: %w", err))
+	}
 }
 
 // Claims returns the claims that r depends on, as far as it says.
@@ -142,6 +142,13 @@ func (r *Requirement) Claims() []string {
 	}
 	slices.Sort(claims)
 	return slices.Compact(claims)
+}
+
+// StandsFor reports whether a decision about one call under r is one about every call
+// under r with the same token and resource: r asks for nothing that depends on the call, or
+// belongs to one procedure and does not read its message.
+func (r *Requirement) StandsFor() bool {
+	return len(r.conditions) == 0 || !r.isShared && !r.NeedsMessage()
 }
 
 // NeedsMessage reports whether r can be met only where the message of the call is known,

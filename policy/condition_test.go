@@ -94,7 +94,9 @@ func TestConditions(t *testing.T) {
 		{"the question does not matter", policy.Rule{Condition: "no", Question: about("unavailable")}, nil, challenge.ReasonForbidden},
 		{"the question matters", policy.Rule{Condition: "yes", Question: about("no")}, nil, challenge.ReasonForbidden},
 		{"both", policy.Rule{Condition: "message", Question: about("message")}, good, met},
-		{"the question needs the message", policy.Rule{Condition: "no", Question: about("message")}, nil, challenge.ReasonInternal},
+		{"the question needs the message, and does not matter", policy.Rule{Condition: "no", Question: about("message")}, nil, challenge.ReasonForbidden},
+		{"the question needs the message", policy.Rule{Condition: "yes", Question: about("message")}, nil, challenge.ReasonInternal},
+		{"the condition needs the message", policy.Rule{Condition: "message", Question: about("no")}, nil, challenge.ReasonForbidden},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

@@ -1,10 +1,12 @@
 package policy
 
 import (
+	"context"
 	"maps"
 	"slices"
 
 	"github.com/drawbridge-rpc/drawbridge/fault"
+	"github.com/drawbridge-rpc/drawbridge/internal/rpc"
 )
 
 // A Difference says how a requirement compares with an earlier one.
@@ -59,9 +61,10 @@ func Diff(before, after *Table) []Change {
 	names := maps.Clone(later)
 	maps.Copy(names, earlier)
 	for _, procedure := range sortedKeys(names) {
-		change := Change{Procedure: procedure, Old: earlier[procedure], New: later[procedure]}
-		_, wasKnown := earlier[procedure]
-		_, isKnown := later[procedure]
+		change := Change{Procedure: procedure}
+		var wasKnown, isKnown bool
+		change.Old, wasKnown = before.covering(earlier, procedure)
+		change.New, isKnown = after.covering(later, procedure)
 		switch {
 		case !wasKnown:
 			change.Difference = New
@@ -84,24 +87,23 @@ func CompareRules(before, after Rule, implies map[string][]string) (Difference, 
 	var requirements [2]*Requirement
 	var faults fault.List
 	for i, rule := range [...]Rule{before, after} {
-		rule.Condition, rule.Question = "", nil
-		c := Compiler{}.compile(&Policy{Implies: implies})
+		c := Compiler{Conditions: asWritten{}, Questions: asWritten{}}.compile(&Policy{Implies: implies})
 		requirements[i] = c.rule("Rule", Target{}, rule)
 		faults.Join(c.faults.Err())
 	}
 	if err := faults.Err(); err != nil {
 		return Same, err
 	}
-	for i, rule := range [...]Rule{before, after} {
-		if requirements[i] == nil && !rule.denies() { // nothing else than a condition
-			requirements[i] = new(Requirement)
-		}
-		if requirements[i] != nil {
-			requirements[i].rule.Condition, requirements[i].rule.Question = rule.Condition, rule.Question
-		}
-	}
 	return compare(requirements[0], requirements[1]), nil
 }
+
+// asWritten compiles whatever is written, and is never asked.
+type asWritten struct{}
+
+func (asWritten) CompileCondition(string, Target) (Condition, error)  { return asWritten{}, nil }
+func (asWritten) CompileQuestion(Question, Target) (Condition, error) { return asWritten{}, nil }
+func (asWritten) NeedsMessage() bool                                  { return false }
+func (asWritten) Holds(context.Context, Input) (bool, error)          { return false, nil }
 
 // compare says how a requirement compares with an earlier one. A nil one denies.
 func compare(before, after *Requirement) Difference {
@@ -178,6 +180,17 @@ func (r *Requirement) entailsAuthentication(s *Requirement) bool {
 
 func isSubset[E comparable](a, b []E) bool {
 	return !slices.ContainsFunc(a, func(e E) bool { return !slices.Contains(b, e) })
+}
+
+// covering returns the requirement of a procedure that the table names, or to which the rule
+// of a service without a descriptor applies.
+func (t *Table) covering(known map[string]*Requirement, procedure string) (requirement *Requirement, ok bool) {
+	if requirement, ok = known[procedure]; ok {
+		return requirement, true
+	}
+	service, _, _ := rpc.CutProcedure(procedure)
+	requirement, ok = t.open[service]
+	return requirement, ok
 }
 
 // known returns the requirement of each procedure that the table names, and that of each

@@ -122,9 +122,16 @@ func TestDiff(t *testing.T) {
 	for _, change := range policy.Diff(before, after) {
 		got = append(got, change.Procedure+" "+change.Difference.String())
 	}
-	want := []string{"/a.v1.A/* looser", "/a.v1.A/New new", "/a.v1.A/Old gone", "/b.v1.B/* new"}
+	want := []string{"/a.v1.A/* looser", "/a.v1.A/New looser", "/a.v1.A/Old tighter", "/b.v1.B/* new"}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
+	}
+	described := func(methods map[string]policy.Rule) *policy.Table {
+		return compile(t, describedRules(policy.Rule{}, methods))
+	}
+	changes := policy.Diff(described(map[string]policy.Rule{"Get": {Public: true}}), compile(t, policy.Policy{}))
+	if len(changes) != 4 || changes[1].Difference != policy.Gone || changes[1].Old == nil || changes[1].New != nil {
+		t.Errorf("a service that is gone: got %+v", changes)
 	}
 	if policy.Difference(9).String() != "invalid" || policy.Same.String() != "same" || policy.Different.String() != "different" || policy.Tighter.String() != "tighter" {
 		t.Error("String")
@@ -216,5 +223,10 @@ func TestCompareRulesFaults(t *testing.T) {
 	_, err := policy.CompareRules(policy.Rule{Scopes: []string{"a b"}}, policy.Rule{Public: true, Authenticated: true}, nil)
 	if len(slices.Collect(fault.All(err))) != 2 {
 		t.Errorf("got %v", err)
+	}
+	for _, rule := range []policy.Rule{{Public: true, Condition: "x"}, {Denied: true, Condition: "x"}} {
+		if _, err := policy.CompareRules(rule, rule, nil); err == nil {
+			t.Errorf("%s with a condition is compared", rule)
+		}
 	}
 }

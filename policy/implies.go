@@ -11,10 +11,11 @@ type hierarchy struct {
 	implies map[string][]string
 	// impliedBy is the reverse of implies, one step deep.
 	impliedBy map[string][]string
+	known     map[string][]string // what satisfying has returned
 }
 
 func newHierarchy(implies map[string][]string) hierarchy {
-	h := hierarchy{implies: implies, impliedBy: make(map[string][]string)}
+	h := hierarchy{implies: implies, impliedBy: make(map[string][]string), known: make(map[string][]string)}
 	for _, scope := range sortedKeys(implies) {
 		for _, implied := range implies[scope] {
 			h.impliedBy[implied] = append(h.impliedBy[implied], scope)
@@ -25,15 +26,20 @@ func newHierarchy(implies map[string][]string) hierarchy {
 
 // satisfying returns scope and all that imply it, directly or through others.
 func (h hierarchy) satisfying(scope string) []string {
-	found := []string{scope}
+	if found, ok := h.known[scope]; ok {
+		return found
+	}
+	found, seen := []string{scope}, map[string]bool{scope: true}
 	for i := 0; i < len(found); i++ {
 		for _, broader := range h.impliedBy[found[i]] {
-			if !slices.Contains(found, broader) {
+			if !seen[broader] {
+				seen[broader] = true
 				found = append(found, broader)
 			}
 		}
 	}
-	return found
+	h.known[scope] = slices.Clip(found)
+	return h.known[scope]
 }
 
 // satisfyingAny returns what satisfies one of the scopes.

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
@@ -32,7 +33,7 @@ func FromDescriptors(descriptors Descriptors, services ...string) Policy {
 		found, err := descriptors.FindDescriptorByName(protoreflect.FullName(name))
 		service, ok := found.(protoreflect.ServiceDescriptor)
 		if err != nil || !ok {
-			p.Services[name] = Service{} // Compile says why that is a fault.
+			p.fault("", fmt.Sprintf("Services[%q]", name), "is not the name of a service in the descriptors", "import its generated package, or do not name it")
 			continue
 		}
 		p.addOptions(service)
@@ -97,27 +98,41 @@ func (p *reader) addOptions(descriptor protoreflect.ServiceDescriptor) {
 }
 
 // read reads an option of a descriptor into a message. It reports whether there is one.
+//
+// It goes by the encoding: descriptors that were not compiled by Go have the option as
+// unknown bytes, or as one of an extension that they define themselves.
 func (p *reader) read(descriptor protoreflect.Descriptor, option protoreflect.ExtensionType, into proto.Message, source string) bool {
-	options := descriptor.Options()
-	if !proto.HasExtension(options, option) {
-		// Descriptors that were not compiled by Go have the option as unknown bytes, or
-		// as one of an extension of the same number that they define themselves.
-		encoded, err := proto.Marshal(options)
-		if err != nil || len(encoded) == 0 {
-			return false
-		}
-		options = options.ProtoReflect().New().Interface()
-		if proto.Unmarshal(encoded, options) != nil || !proto.HasExtension(options, option) {
-			return false
-		}
-	}
-	value, ok := proto.GetExtension(options, option).(proto.Message)
-	if !ok {
+	what := string(descriptor.FullName())
+	encoded, err := proto.MarshalOptions{AllowPartial: true}.Marshal(descriptor.Options())
+	if err != nil {
+		p.fault(source, what, "has options that cannot be read: "+err.Error(), "")
 		return false
 	}
-	proto.Merge(into, value)
-	p.refuseUnknown(into.ProtoReflect(), source, string(descriptor.FullName()))
-	return true
+	found := false
+	for len(encoded) > 0 {
+		number, kind, n := protowire.ConsumeField(encoded)
+		field, tag := encoded, 0
+		if n >= 0 {
+			field, encoded = encoded[:n], encoded[n:]
+			_, _, tag = protowire.ConsumeTag(field)
+		}
+		if n >= 0 && number != option.TypeDescriptor().Number() {
+			continue
+		}
+		found = true
+		value, length := []byte(nil), -1
+		if n >= 0 && kind == protowire.BytesType {
+			value, length = protowire.ConsumeBytes(field[tag:])
+		}
+		if length < 0 || (proto.UnmarshalOptions{AllowPartial: true, Merge: true}).Unmarshal(value, into) != nil {
+			p.fault(source, what, "has an option "+string(option.TypeDescriptor().FullName())+" that cannot be read", "compile the protobuf file again")
+			return false
+		}
+	}
+	if found {
+		p.refuseUnknown(into.ProtoReflect(), source, what)
+	}
+	return found
 }
 
 // The numbers of fields in descriptor.proto, which make up the path of a location.

@@ -8,8 +8,11 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protodesc"
+	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/descriptorpb"
+	"google.golang.org/protobuf/types/dynamicpb"
+	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/drawbridge-rpc/drawbridge/policy"
@@ -134,15 +137,19 @@ func TestFromNamedDescriptors(t *testing.T) {
 	for name, want := range map[string]string{
 		"shop.v1.Shop":  "",
 		"shop.v1.Plain": `shop/v1/shop.proto: policy: Services["shop.v1.Plain"]: has no rule in an option (drawbridge.v1.service), and none of its methods has one in (drawbridge.v1.method); write its rules there, or do not name it`,
-		"shop.v1.Shup":  `policy: Services["shop.v1.Shup"]: has neither a rule nor methods; remove it to deny every call`,
+		"shop.v1.Shup":  `policy: Services["shop.v1.Shup"]: is not the name of a service in the descriptors; import its generated package, or do not name it`,
 	} {
 		_, err := (policy.Compiler{Descriptors: files}).Compile(policy.FromDescriptors(files, name))
 		if first, _, _ := strings.Cut(errorText(err), "\n"); first != want {
 			t.Errorf("%s: got %v", name, err)
 		}
 	}
-	if got := policy.FromOptions("policy.test.v1.None"); len(got.Services) != 1 {
-		t.Errorf("got %v", got)
+	// A rule in Go does not hide that the stricter one of the options is not there.
+	inGo := rules(policy.Rule{Public: true}, nil)
+	for _, p := range []policy.Policy{inGo.Override(policy.FromOptions(elsewhere)), policy.FromOptions(elsewhere).Override(inGo)} {
+		if _, err := policy.Compile(p); !strings.Contains(errorText(err), "is not the name of a service in the descriptors") {
+			t.Errorf("got %v", err)
+		}
 	}
 	if got := policy.FromOptions(); len(got.Services) != 0 {
 		t.Errorf("no service of this program has options: got %v", got)
@@ -208,5 +215,69 @@ func TestUnknownOptions(t *testing.T) {
 		if !strings.Contains(errorText(err), tt.want) {
 			t.Errorf("%s: got %v", tt.name, err)
 		}
+	}
+}
+
+// TestBrokenOptions: an option that cannot be read does not leave the method to the rule of
+// its service.
+func TestBrokenOptions(t *testing.T) {
+	t.Parallel()
+	number := drawbridgev1.E_Method.TypeDescriptor().Number()
+	option := func(rule string) []byte {
+		return protowire.AppendBytes(protowire.AppendTag(nil, number, protowire.BytesType), []byte("\x0a"+string(rune(len(rule)))+rule))
+	}
+	for name, encoded := range map[string][]byte{
+		"no text":        option("\x1a\x01\xff"),
+		"truncated":      option("\x1a\x09a"),
+		"another type":   protowire.AppendVarint(protowire.AppendTag(nil, number, protowire.VarintType), 1),
+		"good, then bad": append(option("\x2a\x01a"), protowire.AppendBytes(protowire.AppendTag(nil, number, protowire.BytesType), []byte("\x0a\x05"))...),
+	} {
+		file := optionsFile()
+		options := new(descriptorpb.MethodOptions)
+		options.ProtoReflect().SetUnknown(encoded)
+		file.GetService()[0].GetMethod()[1].Options = options
+		files := filesOf(t, file)
+		_, err := (policy.Compiler{Descriptors: files}).Compile(policy.FromDescriptors(files))
+		if !strings.Contains(errorText(err), "policy: shop.v1.Shop.Buy: has an option drawbridge.v1.method that cannot be read") {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+	// Options of others make no difference.
+	file := optionsFile()
+	other := append(option("\x2a\x01a"), protowire.AppendBytes(protowire.AppendTag(nil, 51999, protowire.BytesType), []byte("\x0a\x05"))...)
+	file.GetService()[0].GetMethod()[1].Options = new(descriptorpb.MethodOptions)
+	file.GetService()[0].GetMethod()[1].GetOptions().ProtoReflect().SetUnknown(other)
+	if got := policy.FromDescriptors(filesOf(t, file)).Services["shop.v1.Shop"].Methods["Buy"].Scopes; !slices.Equal(got, []string{"a"}) {
+		t.Errorf("got %q", got)
+	}
+}
+
+// TestDynamicOptions: a descriptor set may have been decoded with its own definition of the
+// options.
+func TestDynamicOptions(t *testing.T) {
+	t.Parallel()
+	definitions := new(protoregistry.Files)
+	for _, file := range []protoreflect.FileDescriptor{
+		descriptorpb.File_google_protobuf_descriptor_proto, durationpb.File_google_protobuf_duration_proto, drawbridgev1.File_drawbridge_v1_policy_proto,
+	} {
+		own, err := protodesc.NewFile(protodesc.ToFileDescriptorProto(file), definitions)
+		if err == nil {
+			err = definitions.RegisterFile(own)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	encoded, err := proto.Marshal(optionsFile())
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := new(descriptorpb.FileDescriptorProto)
+	if err := (proto.UnmarshalOptions{Resolver: dynamicpb.NewTypes(definitions)}).Unmarshal(encoded, file); err != nil {
+		t.Fatal(err)
+	}
+	p := policy.FromDescriptors(filesOf(t, file))
+	if got := p.Services["shop.v1.Shop"].Methods["Buy"].Scopes; !slices.Equal(got, []string{"shop:write"}) {
+		t.Errorf("got %+v", p)
 	}
 }

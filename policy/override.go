@@ -19,6 +19,9 @@ import (
 // If a rule of with asks for less than the one that it replaces, [Table.Warnings] says
 // so. Neither p nor with is changed.
 func (p Policy) Override(with Policy) Policy {
+	if with.replaced != nil {
+		p = p.Override(*with.replaced) // with has several layers, and so has the result.
+	}
 	replaced := p
 	merged := Policy{
 		Services:  maps.Clone(p.Services),
@@ -26,7 +29,12 @@ func (p Policy) Override(with Policy) Policy {
 		Resources: maps.Clone(p.Resources),
 		Sources:   maps.Clone(p.Sources),
 		replaced:  &replaced,
-		faults:    slices.Concat(p.faults, with.faults),
+		faults:    slices.Clone(p.faults),
+	}
+	for _, f := range with.faults {
+		if !slices.Contains(merged.faults, f) {
+			merged.faults = append(merged.faults, f)
+		}
 	}
 	if merged.Services == nil {
 		merged.Services = make(map[string]Service)

@@ -105,7 +105,7 @@ func TestWarnings(t *testing.T) {
 		},
 		{
 			"an implication", base.Override(policy.Policy{Implies: map[string][]string{"x": {"put"}}}),
-			[]string{"a.proto:9: " + service + "/Put: requires put, and replaces a rule that requires put at a.proto:9; make sure that fewer requirements are meant"},
+			[]string{"a.proto:9: " + service + "/Put: requires put as before, which more tokens meet through Implies; make sure that fewer requirements are meant"},
 		},
 		{
 			"what was denied", describedRules(policy.Rule{Denied: true}, nil).Override(describedRules(policy.Rule{Public: true, Source: "p.yaml:1"}, nil)),
@@ -114,6 +114,16 @@ func TestWarnings(t *testing.T) {
 		{
 			"two layers", base.Override(describedRules(policy.Rule{}, map[string]policy.Rule{"Put": {Public: true, Source: "b"}})).
 				Override(describedRules(policy.Rule{}, map[string]policy.Rule{"Put": scopesAt("c", "put")})), nil,
+		},
+		{
+			"layers that were put together first", base.Override(describedRules(policy.Rule{}, map[string]policy.Rule{"Put": {Authenticated: true, Source: "b"}}).
+				Override(describedRules(policy.Rule{}, map[string]policy.Rule{"Put": scopesAt("c", "x")}))),
+			[]string{"c: " + service + "/Put: requires x, and replaces a rule that requires put at a.proto:9; make sure that fewer requirements are meant"},
+		},
+		{
+			"a method in place of the rule of a service without a descriptor",
+			rules(scopesAt("a", "admin"), nil).Override(rules(policy.Rule{}, map[string]policy.Rule{"Delete": {Public: true, Source: "b"}})),
+			[]string{"b: policy: /a.v1.A/Delete: requires public, and replaces a rule that requires admin at a; make sure that fewer requirements are meant"},
 		},
 		{
 			"the lower of two layers", base.Override(describedRules(policy.Rule{}, map[string]policy.Rule{"Put": {Public: true, Source: "b"}})).

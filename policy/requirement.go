@@ -16,6 +16,10 @@ import (
 type Requirement struct {
 	service string
 	rule    Rule
+	// of is the requirement of the service whose copy this is for one method, or nil.
+	of *Requirement
+	// isShared says that several procedures may have the requirement.
+	isShared bool
 	// all holds, for each required scope, every scope that satisfies it: the
 	// scope itself and those that imply it. One of each list is needed.
 	all    [][]string

@@ -18,6 +18,7 @@ type Table struct {
 	described    map[string]bool         // every service of the policy → whether it has a descriptor
 	requirements []*Requirement
 	resources    map[string][]string // services by the identifier of a resource
+	sources      map[string]string   // by service
 	warnings     []*fault.Fault
 }
 
@@ -91,6 +92,9 @@ func (t *Table) ScopesOf(services func(name string) bool) []string {
 func (t *Table) Services() iter.Seq[string] {
 	return slices.Values(slices.Sorted(maps.Keys(t.described)))
 }
+
+// SourceOf returns where a service of the policy is written, see [Service].Source.
+func (t *Table) SourceOf(service string) string { return t.sources[service] }
 
 // HasService reports whether the policy names a service, whatever its rules.
 func (t *Table) HasService(service string) bool {

@@ -53,11 +53,14 @@ func (c *compiler) warnOfWeaker(before *Table, warned map[string]bool) {
 		// Where a rule of a service changed, its methods say the same again.
 		service := change.Procedure[1:strings.LastIndexByte(change.Procedure, '/')]
 		isMethod := !strings.HasSuffix(change.Procedure, "/*")
-		if isMethod && c.table.services[service] == change.New && before.services[service] == change.Old {
+		if isMethod && c.table.services[service] == change.New.whole() && before.services[service] == change.Old.whole() {
 			continue
 		}
-		c.warn(sourceOf(change.New), change.Procedure, "", fmt.Sprintf("requires %s, and replaces a rule that requires %s%s",
-			textOf(change.New), textOf(change.Old), at(sourceOf(change.Old))), "make sure that fewer requirements are meant")
+		reason := fmt.Sprintf("requires %s, and replaces a rule that requires %s%s", textOf(change.New), textOf(change.Old), at(sourceOf(change.Old)))
+		if textOf(change.New) == textOf(change.Old) && sourceOf(change.New) == sourceOf(change.Old) {
+			reason = fmt.Sprintf("requires %s as before, which more tokens meet through Implies", textOf(change.New))
+		}
+		c.warn(sourceOf(change.New), change.Procedure, "", reason, "make sure that fewer requirements are meant")
 	}
 }
 
@@ -65,6 +68,14 @@ func (c *compiler) warn(source, place, value, reason, remedy string) {
 	c.table.warnings = append(c.table.warnings, &fault.Fault{
 		Source: source, Place: c.faults.Within + place, Value: value, Reason: reason, Remedy: remedy,
 	})
+}
+
+// whole returns the requirement of the service that r was copied from, or r.
+func (r *Requirement) whole() *Requirement {
+	if r == nil || r.of == nil {
+		return r
+	}
+	return r.of
 }
 
 func textOf(r *Requirement) string {

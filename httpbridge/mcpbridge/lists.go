@@ -71,7 +71,11 @@ func (g *Guard) filtered(caller *drawbridge.Caller, result mcp.Result, offers fu
 // offers reports whether a caller may use what the procedures stand for, or, unless
 // only that is shown, could with another token; and whether the token has expired.
 func (g *Guard) offers(ctx context.Context, caller *drawbridge.Caller, procedures []string) (offered, expired bool) {
+	adapter := g.adapter.Pin(ctx)
 	for _, procedure := range procedures {
+		if adapter.NeedsMessage(procedure) {
+			return false, false // It has become so with a reload, see New.
+		}
 		denial := caller.Assess(ctx, procedure)
 		if denial == nil {
 			continue

@@ -113,6 +113,9 @@ func (cfg *Config) checkRules(faults *fault.List) {
 		case !adapter.HasMethodRule(procedure):
 			faults.Add(place, procedure, "is a method that the policy does not name, of a service without a descriptor, so it may be misspelled",
 				"name it in the Methods of the service")
+		case adapter.NeedsMessage(procedure):
+			faults.Add(place, procedure, "is a procedure whose rule reads its message, which a call over MCP does not have, so every call would be denied",
+				"let the handler ask Authorizer.CheckMessage, and map this to a procedure of its own")
 		}
 	}
 }

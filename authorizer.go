@@ -14,7 +14,8 @@ import (
 
 // Authorizer decides about calls. It is safe for concurrent use. It has one
 // immutable configuration at a time, which [Authorizer.Reconfigure] replaces. The
-// zero Authorizer is not usable; [New] returns one.
+// zero Authorizer has none, and is not usable until Reconfigure has set one; [New] does
+// both.
 type Authorizer struct {
 	state atomic.Pointer[state]
 }

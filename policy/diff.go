@@ -189,8 +189,8 @@ func (t *Table) covering(known map[string]*Requirement, procedure string) (requi
 		return requirement, true
 	}
 	service, _, _ := rpc.CutProcedure(procedure)
-	requirement, ok = t.open[service]
-	return requirement, ok
+	requirement = t.open[service]
+	return requirement, requirement != nil
 }
 
 // known returns the requirement of each procedure that the table names, and that of each

@@ -33,19 +33,24 @@ func TestRefusalsAreBounded(t *testing.T) {
 // are remembered than a bound.
 func TestLogoutsAreBounded(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
-	h := &logoutHandler{verifier: &Verifier{front: front{now: func() time.Time { return now }}}, used: make(map[string]time.Time)}
+	h := &logoutHandler{verifier: &Verifier{front: front{now: func() time.Time { return now }}}, used: make(map[string]map[string]time.Time)}
 	for i := range maxLogoutIDs {
-		h.used[strconv.Itoa(i)] = now.Add(time.Minute)
+		if err := h.use("a", strconv.Itoa(i), now.Add(time.Minute)); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if err := h.use("0", now); !errors.Is(err, token.ErrInvalid) {
+	if err := h.use("a", "0", now); !errors.Is(err, token.ErrInvalid) {
 		t.Errorf("one that was used: got %v", err)
 	}
-	if err := h.use("new", now); !errors.Is(err, token.ErrUnavailable) {
+	if err := h.use("a", "new", now); !errors.Is(err, token.ErrUnavailable) {
 		t.Errorf("full: got %v", err)
 	}
+	if err := h.use("b", "0", now.Add(time.Minute)); err != nil {
+		t.Errorf("of another issuer: got %v", err)
+	}
 	now = now.Add(time.Minute)
-	if err := h.use("new", now.Add(time.Minute)); err != nil || len(h.used) != 1 {
-		t.Errorf("after they expired: got %v, and %d are held", err, len(h.used))
+	if err := h.use("a", "new", now.Add(time.Minute)); err != nil || len(h.used["a"]) != 1 {
+		t.Errorf("after they expired: got %v, and %d are held", err, len(h.used["a"]))
 	}
 }
 

@@ -38,7 +38,8 @@ type Config struct {
 	CacheSize int
 
 	// MaxCutoffs is the maximum number of cut-offs to hold, see [Verifier.CutOff], in
-	// about 200 bytes each. Zero means 100,000.
+	// about 200 bytes each. Where there are several issuers, one has at most half of them.
+	// Zero means 100,000.
 	MaxCutoffs int
 
 	// CutoffLifetime is how long a cut-off is held: at least as long as a token lives,

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/drawbridge-rpc/drawbridge/internal/uri"
 	"github.com/drawbridge-rpc/drawbridge/token"
 )
 
@@ -19,8 +20,9 @@ const (
 
 var _ token.RevocationChecker = (*Verifier)(nil)
 
-// ErrCutoffsFull is the error of [Verifier.CutOff] if no more cut-offs can be held. None
-// was dropped.
+// ErrCutoffsFull is the error of [Verifier.CutOff] if no more cut-offs can be held, or no
+// more of the issuer: where there are several, one has at most half of [Config].MaxCutoffs,
+// because its logout tokens are its own affair. None was dropped.
 var ErrCutoffsFull = errors.New("verifier: no more cut-offs can be held: see MaxCutoffs")
 
 // errCutOff is the reason against a token that was cut off.
@@ -109,16 +111,31 @@ func (c *Cutoff) keys() ([]cutoffKey, error) {
 // cutoffs are those that are held. Without any, looking costs an atomic read.
 type cutoffs struct {
 	limit    int
+	share    int // of one issuer
 	lifetime time.Duration
 	held     atomic.Int64
 
 	mu    sync.RWMutex
 	until map[cutoffKey]time.Time
+	of    map[string]int // how many an issuer has
 	swept time.Time
 }
 
 func newCutoffs(config Config) *cutoffs {
-	return &cutoffs{limit: config.MaxCutoffs, lifetime: config.CutoffLifetime, until: make(map[cutoffKey]time.Time)}
+	c := &cutoffs{
+		limit: config.MaxCutoffs, share: config.MaxCutoffs, lifetime: config.CutoffLifetime,
+		until: make(map[cutoffKey]time.Time), of: make(map[string]int),
+	}
+	isOne := len(config.JWT)+len(config.Introspection) == 1 && (len(config.JWT) == 0 || !uri.IsPattern(config.JWT[0].Issuer))
+	if !isOne {
+		c.share = max(1, c.limit/2)
+	}
+	return c
+}
+
+// fits reports whether an issuer may have more cut-offs.
+func (c *cutoffs) fits(issuer string, more int) bool {
+	return len(c.until)+more <= c.limit && c.of[issuer]+more <= c.share
 }
 
 // set adds a cut-off, all of it or nothing.
@@ -131,14 +148,18 @@ func (c *cutoffs) set(keys []cutoffKey, until, now time.Time) error {
 			more++
 		}
 	}
-	if len(c.until)+more > c.limit && more > 0 {
+	if issuer := keys[0].issuer; more > 0 && !c.fits(issuer, more) {
 		c.sweep(now)
-		if len(c.until)+more > c.limit {
+		if !c.fits(issuer, more) {
 			return ErrCutoffsFull
 		}
 	}
 	for _, key := range keys {
-		if previous, known := c.until[key]; !known || until.After(previous) {
+		previous, known := c.until[key]
+		if !known {
+			c.of[key.issuer]++
+		}
+		if !known || until.After(previous) {
 			c.until[key] = until
 		}
 	}
@@ -155,6 +176,9 @@ func (c *cutoffs) sweep(now time.Time) {
 	for key, until := range c.until {
 		if now.Sub(until) > c.lifetime {
 			delete(c.until, key)
+			if c.of[key.issuer]--; c.of[key.issuer] == 0 {
+				delete(c.of, key.issuer)
+			}
 		}
 	}
 	c.held.Store(int64(len(c.until)))

@@ -172,3 +172,28 @@ func TestCutOffOfTenant(t *testing.T) {
 	}
 	wants(t, v, known, nil, token.ErrInvalid)
 }
+
+// TestCutOffsOfOneIssuer: what one issuer sends leaves space for the others.
+func TestCutOffsOfOneIssuer(t *testing.T) {
+	own, partner := authtest.NewIssuer(t), authtest.NewIssuer(t)
+	v, err := verifier.New(verifier.Config{MaxCutoffs: 10, JWT: []verifier.JWTConfig{{Issuer: own.URL}, {Issuer: partner.URL}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	set := func(issuer string, count int) (held int) {
+		for i := range count {
+			if err := v.CutOff(verifier.Cutoff{Issuer: issuer, Subject: fmt.Sprint("user-", i)}); err == nil {
+				held++
+			} else if !errors.Is(err, verifier.ErrCutoffsFull) {
+				t.Error(err)
+			}
+		}
+		return held
+	}
+	if held := set(partner.URL, 20); held != 5 {
+		t.Errorf("the partner has %d", held)
+	}
+	if held := set(own.URL, 5); held != 5 {
+		t.Errorf("the own issuer has %d", held)
+	}
+}

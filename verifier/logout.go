@@ -16,11 +16,16 @@ import (
 	"github.com/drawbridge-rpc/drawbridge/token"
 )
 
-// The bounds of a logout request, in bytes, and of the jti claims that are remembered.
+// The bounds of a logout request, in bytes, and of the jti claims of one issuer that are
+// remembered.
 const (
 	maxLogoutForm = 64 << 10
 	maxLogoutIDs  = 10_000
 )
+
+// maxLogoutMemory is how long a logout token is good for at most, and how long its jti is
+// remembered, beside the leeway.
+const maxLogoutMemory = 10 * time.Minute
 
 // maxLogoutAge is how long a logout token without exp is good for, beside the leeway
 // (OpenID Connect Back-Channel Logout §2.4 recommends no more than that).
@@ -55,7 +60,8 @@ type LogoutConfig struct {
 //
 // A logout token is accepted once. Its typ is logout+jwt, or JWT where the issuer has
 // AcceptTypeJWT. It has events, iat, exp, jti, sub or sid, no nonce, and a signature of the
-// issuer (§2.6). One without exp, as Ory Hydra sends it, is good for 2 minutes. The answer is 200 when the cut-off is set, 400 for a token that is not
+// issuer (§2.6). It is good for 10 minutes after its iat at most, and one without exp, as
+// Ory Hydra sends it, for 2 minutes. The answer is 200 when the cut-off is set, 400 for a token that is not
 // good, and 503 if it could not be judged or no more cut-offs can be held: issuers may
 // send it again.
 func (v *Verifier) LogoutHandler(config LogoutConfig) (http.Handler, error) {
@@ -70,7 +76,7 @@ func (v *Verifier) LogoutHandler(config LogoutConfig) (http.Handler, error) {
 	if cutOff == nil {
 		cutOff = func(_ context.Context, cutoff Cutoff) error { return v.CutOff(cutoff) }
 	}
-	return &logoutHandler{verifier: v, clients: slices.Clone(config.ClientIDs), cutOff: cutOff, used: make(map[string]time.Time)}, nil
+	return &logoutHandler{verifier: v, clients: slices.Clone(config.ClientIDs), cutOff: cutOff, used: make(map[string]map[string]time.Time)}, nil
 }
 
 type logoutHandler struct {
@@ -79,7 +85,7 @@ type logoutHandler struct {
 	cutOff   func(context.Context, Cutoff) error
 
 	mu   sync.Mutex
-	used map[string]time.Time // until when a jti is remembered, by issuer and jti
+	used map[string]map[string]time.Time // until when a jti is remembered, by issuer
 }
 
 func (h *logoutHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -114,13 +120,13 @@ func (h *logoutHandler) logout(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := h.use(id, expiry); err != nil {
+	if err := h.use(cutoff.Issuer, id, expiry); err != nil {
 		return err
 	}
 	if err := h.cutOff(ctx, cutoff); err != nil {
 		// The issuer may send it again.
 		h.mu.Lock()
-		delete(h.used, id)
+		delete(h.used[cutoff.Issuer], id)
 		h.mu.Unlock()
 		return unavailable(err)
 	}
@@ -153,7 +159,7 @@ func (h *logoutHandler) verify(ctx context.Context, raw string) (cutoff Cutoff, 
 	}
 	cutoff.Issuer = source.claims.issuer
 	cutoff.Until = p.period.IssuedAt.At
-	return cutoff, cutoff.Issuer + " " + jti, expiry, nil
+	return cutoff, jti, expiry, nil
 }
 
 // judge checks the claims of a logout token (§2.6), apart from those that every JWT has.
@@ -187,28 +193,33 @@ func (h *logoutHandler) judge(claims jwt.Object) (cutoff Cutoff, id string, err 
 	}
 }
 
-// use records that a jti was used. It refuses one that was used before, and any if no more
-// can be remembered.
-func (h *logoutHandler) use(id string, expiry time.Time) error {
+// use records that a jti of an issuer was used. It refuses one that was used before, and any
+// if no more of the issuer can be remembered.
+func (h *logoutHandler) use(issuer, id string, expiry time.Time) error {
 	now := h.verifier.front.now()
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if until, ok := h.used[id]; ok && now.Before(until) {
+	used := h.used[issuer]
+	if used == nil {
+		used = make(map[string]time.Time)
+		h.used[issuer] = used
+	}
+	if until, ok := used[id]; ok && now.Before(until) {
 		return invalid(errors.New("its jti was used before"))
 	}
-	if len(h.used) < maxLogoutIDs {
-		h.used[id] = expiry
+	if len(used) < maxLogoutIDs {
+		used[id] = expiry
 		return nil
 	}
-	for id, until := range h.used {
+	for id, until := range used {
 		if !now.Before(until) {
-			delete(h.used, id)
+			delete(used, id)
 		}
 	}
-	if len(h.used) >= maxLogoutIDs {
-		return unavailable(fmt.Errorf("%d logout tokens are remembered already", len(h.used)))
+	if len(used) >= maxLogoutIDs {
+		return unavailable(fmt.Errorf("%d logout tokens of the issuer are remembered already", len(used)))
 	}
-	h.used[id] = expiry
+	used[id] = expiry
 	return nil
 }
 
@@ -225,6 +236,9 @@ func (i *issuer) verifyLogout(ctx context.Context, p presented) (jwt.Object, tim
 		return nil, time.Time{}, invalidPart("claims", errors.New("iat is missing"))
 	}
 	period := p.period
+	if latest := period.IssuedAt.At.Add(maxLogoutMemory); period.Expiry.Present && period.Expiry.At.After(latest) {
+		period.Expiry.At = latest
+	}
 	if !period.Expiry.Present { // It was optional before the final version.
 		period.Expiry = jwt.Date{Present: true, At: period.IssuedAt.At.Add(maxLogoutAge)}
 	}

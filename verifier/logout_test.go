@@ -57,6 +57,7 @@ func TestLogout(t *testing.T) {
 		{"sid a number", authtest.Token{Claims: claims{"sid": 1}}, 400},
 		{"no iat", authtest.Token{Claims: claims{"iat": authtest.Omit}}, 400},
 		{"no exp, as of Ory Hydra", authtest.Token{Claims: claims{"exp": authtest.Omit}}, 200},
+		{"11 minutes old, and good for a year", authtest.Token{Claims: claims{"iat": int64(-660), "exp": 4_000_000_000}}, 400},
 		{"no exp, and 3 minutes old", authtest.Token{Claims: claims{"exp": authtest.Omit, "iat": int64(-180)}}, 400},
 		{"expired", authtest.Token{Claims: claims{"exp": 1}}, 400},
 		{"another issuer", authtest.Token{Claims: claims{"iss": "https://evil.example.com"}}, 400},

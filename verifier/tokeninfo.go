@@ -56,6 +56,9 @@ func isRefusal(response *http.Response, isTokenInfo bool) bool {
 // the keys of a map. The token of any other client is refused: it was not meant for
 // this server, whatever the user agreed to there.
 func adaptTokenInfo(answer jwt.Object, clients map[string]string) error {
+	if answer.Has("error") {
+		return errors.New("the answer has an error beside the facts")
+	}
 	if _, err := answer.RequiredText("aud"); err != nil {
 		return err
 	}

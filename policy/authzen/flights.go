@@ -2,8 +2,11 @@ package authzen
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
+
+	"github.com/drawbridge-rpc/drawbridge/token"
 )
 
 // flights has runs for keys, and any number of callers wait for one. A run does not end when
@@ -19,6 +22,9 @@ type flight[V any] struct {
 	result V             // read only after done
 	err    error
 }
+
+// errNoEnd is the result of a run that exited its goroutine.
+var errNoEnd = fmt.Errorf("%w: the request to the policy decision point did not end", token.ErrUnavailable)
 
 // A run is what callers wait for.
 type run[V any] struct {
@@ -59,14 +65,18 @@ func (f *flights[K, V]) start(key K, wanted run[V]) *flight[V] {
 	}
 	started := &flight[V]{begun: wanted.now, done: make(chan struct{})}
 	f.running[key] = started
+	started.err = errNoEnd
 	go func() {
+		// Also if the user's transport exits the goroutine.
+		defer func() {
+			f.mu.Lock()
+			if f.running[key] == started {
+				delete(f.running, key)
+			}
+			f.mu.Unlock()
+			close(started.done)
+		}()
 		started.result, started.err = wanted.do()
-		f.mu.Lock()
-		if f.running[key] == started {
-			delete(f.running, key)
-		}
-		f.mu.Unlock()
-		close(started.done)
 	}()
 	return started
 }

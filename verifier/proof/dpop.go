@@ -185,7 +185,7 @@ func (d *DPoP) consume(ctx context.Context, jkt *boundKey, claims *proofClaims, 
 	}
 	// The jti is as long as the client likes, its hash is not.
 	hash := sha256.Sum256([]byte(claims.id))
-	err := d.store.Consume(ctx, jkt.text, jwt.Encoding.EncodeToString(hash[:]), d.usableUntil(claims.issued).Add(replicaSkew))
+	err := d.store.Consume(ctx, jkt.text, jwt.Encoding.EncodeToString(hash[:]), d.heldUntil(now))
 	switch {
 	case err == nil:
 		return nil

@@ -140,7 +140,7 @@ func TestReplay(t *testing.T) {
 	wantReplay(t, f.check(t, raw))
 	f.Advance(1)
 	wantCode(t, f.check(t, raw), "invalid_dpop_proof", "iat is 1m30s ago")
-	f.Advance(5 * time.Second) // for the clocks of replicas
+	f.Advance(35 * time.Second) // for the clocks of replicas
 	if err := f.check(t, f.prove()); err != nil {
 		t.Error(err)
 	}
@@ -207,7 +207,7 @@ func TestStoreArguments(t *testing.T) {
 		if err := f.dpop.CheckBinding(context.WithValue(t.Context(), call{}, "here"), f.info, request(raw)); err != nil {
 			t.Fatal(err)
 		}
-		if want := (call{f.key.Thumbprint(), hashOf(id), issued.Add(17 * time.Second)}); len(calls) != 1 || calls[0].key != want.key || calls[0].id != want.id || !calls[0].until.Equal(want.until) {
+		if want := (call{f.key.Thumbprint(), hashOf(id), f.Now().Add(19 * time.Second)}); len(calls) != 1 || calls[0].key != want.key || calls[0].id != want.id || !calls[0].until.Equal(want.until) {
 			t.Errorf("got %v, want %v", calls, want)
 		}
 	}
@@ -267,9 +267,50 @@ func TestFlood(t *testing.T) {
 	if records, keys := store.Records(); records != 11 || keys != 2 {
 		t.Errorf("%d records of %d keys", records, keys)
 	}
-	f.Advance(time.Minute + 36*time.Second)
+	f.Advance(2*time.Minute + 6*time.Second)
 	if err := checkBinding(t, d, f.info, request(f.prove())); err != nil {
 		t.Errorf("later: %v", err)
+	}
+}
+
+// TestReplicaAhead: a replica whose clock is ahead by as much as Leeway tells the store long
+// enough (R9449-11.1).
+func TestReplicaAhead(t *testing.T) {
+	t.Parallel()
+	for _, ahead := range []time.Duration{-30 * time.Second, 6 * time.Second, 30 * time.Second} {
+		f := newDPoPFixture(t, proof.DPoPConfig{})
+		clock := newStoppedClock() // of the server, which learns a duration
+		records := make(map[string]time.Time)
+		var now func() time.Time
+		store := storeFunc(func(_ context.Context, _, id string, until time.Time) error {
+			if clock.Now().Before(records[id]) {
+				return proof.ErrUsed
+			}
+			records[id] = clock.Now().Add(until.Sub(now()))
+			return nil
+		})
+		exact, err := proof.NewDPoPAt(proof.DPoPConfig{Store: store}, f.Now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		other := func() time.Time { return f.Now().Add(ahead) }
+		replica, err := proof.NewDPoPAt(proof.DPoPConfig{Store: store}, other)
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw := f.prove()
+		now = other
+		if err := checkBinding(t, replica, f.info, request(raw)); err != nil {
+			t.Fatal(err)
+		}
+		now = f.Now
+		for range 100 {
+			if err := checkBinding(t, exact, f.info, request(raw)); err == nil {
+				t.Errorf("ahead by %v: accepted again", ahead)
+			}
+			f.Advance(time.Second)
+			clock.Advance(time.Second)
+		}
 	}
 }
 

@@ -97,5 +97,12 @@ func (d *DPoP) checkPeriod(c *proofClaims, now time.Time) error {
 	}
 }
 
+// heldUntil returns until when a store holds a proof that is used now. That is later than the
+// proof is accepted, and does not depend on its iat: a replica whose clock differs may accept
+// it for longer, and what matters to a store is the time from now on.
+func (d *DPoP) heldUntil(now time.Time) time.Time {
+	return now.Add(d.lifetime + 2*d.leeway + replicaSkew)
+}
+
 // usableUntil returns the last instant at which a proof is accepted.
 func (d *DPoP) usableUntil(issued time.Time) time.Time { return issued.Add(d.lifetime + d.leeway) }

@@ -9,8 +9,8 @@ import (
 	"github.com/drawbridge-rpc/drawbridge/token"
 )
 
-// replicaSkew is by how much longer a store holds a proof than it is accepted,
-// because the clocks of replicas that share the store differ.
+// replicaSkew is by how much longer a store holds a proof than any replica whose clock
+// differs by no more than Leeway can accept it.
 const replicaSkew = 5 * time.Second
 
 // ErrUsed is the error of a [Store] for a proof that was used before.
@@ -31,8 +31,8 @@ type Store interface {
 	//
 	// The key is the thumbprint of the key of the client, and the id is a hash of the
 	// jti; both consist of 43 characters of base64url. The record may be removed
-	// after until, which is at most half an hour away, and must not be removed
-	// before: a Store that is full must return an error, never make space. It must
+	// after until, which is at most half an hour away by the clock of the caller, and
+	// must not be removed before: a Store that is full must return an error, never make space. It must
 	// also return one if until is past, because a record may have been removed.
 	//
 	// Any other error, such as that of ctx, means that the Store cannot tell. The

@@ -2,6 +2,7 @@ package policyfile
 
 import (
 	"strings"
+	"unicode"
 
 	"buf.build/go/protoyaml"
 	"go.yaml.in/yaml/v3"
@@ -107,8 +108,16 @@ func kindOf(node *yaml.Node) string {
 	case "!!null":
 		return "nothing"
 	default:
-		return "a value with the tag " + clip(node.Tag)
+		return "a value with the tag " + strings.Map(visible, clip(node.Tag))
 	}
+}
+
+// visible replaces what a log does not show: an escape may put any character into a tag.
+func visible(r rune) rune {
+	if !unicode.IsPrint(r) {
+		return unicode.ReplacementChar
+	}
+	return r
 }
 
 func nameOf(kind yaml.Kind) string {

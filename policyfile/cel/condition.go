@@ -34,7 +34,7 @@ func (c *condition) Holds(ctx context.Context, in policy.Input) (holds bool, err
 	defer func() {
 		// What panicked may still refer to the activation, so that is not used again.
 		if panicked := recover(); panicked != nil {
-			holds, err = false, panicFailure(panicked)
+			holds, err = false, panicFailure(ctx, panicked)
 		}
 	}()
 	if err := c.program.accepts(in); err != nil {

@@ -42,6 +42,10 @@ const (
 	wrong    = "a value is not of the type that is needed"
 	number   = "a number is divided by zero, or too large"
 	failed   = "an operation failed"
+	null     = "a value is null, or a wrapper that is not set"
+	beyond   = "a duration or time of the message is out of range"
+	rounded  = "a double from 2^53 on stands beside an integer, which it may be rounded from"
+	whole    = "a message is compared as a whole, or read without its type being known"
 )
 
 func TestToken(t *testing.T) {
@@ -153,8 +157,31 @@ func TestClaims(t *testing.T) {
 		{`token.claims.tenant == 3`, not},
 		{`token.claims.admin == true`, holds},
 		{`token.claims.admin ? token.claims.level == 3 : false`, holds},
-		{`token.claims.none == null`, holds},
-		{`token.claims.none == "x"`, not},
+		{`token.claims.none == "x"`, "1:13: " + noMember},
+		{`token.claims.none != "x"`, "1:13: " + noMember},
+		{`has(token.claims.none)`, not},
+		{`"none" in token.claims`, not},
+		{`token.claims["none"] == token.claims.none`, "1:13: " + noMember},
+		{`dyn(1) in token.claims`, not},
+		{`token.claims.size() > 5 && token.claims.exists(k, k == "none")`, holds},
+		{`token.claims.all(k, token.claims[k] != "x")`, "1:33: " + noMember},
+		{`type(token.claims) == map && type(token.claims.realm_access) == map`, holds},
+		{`token.claims.realm_access == {"roles": ["owner"]} && {"roles": ["owner"]} == token.claims.realm_access`, holds},
+		{`token.claims.realm_access[dyn(1)] == 1`, "1:26: " + noMember},
+		{`token.claims.nulls == {"a": 1}`, "1:20: " + null},
+		{`token.claims.nulls == token.claims.nulls`, "1:20: " + null},
+		{`token.claims.holes == ["a", "b"]`, not},
+		{`token.claims.holes == ["a", "x", "b"]`, "1:20: " + null},
+		{`token.claims.holes == ["a", "b", "c"]`, not},
+		{`"b" in token.claims.holes`, holds},
+		{`"c" in token.claims.holes`, "1:5: " + null},
+		{`!("c" in token.claims.holes)`, "1:7: " + null},
+		{`token.claims.holes[1] == "x"`, "1:23: " + null},
+		{`token.claims.holes.exists(r, r == "b")`, holds},
+		{`token.claims.holes.all(r, r != "c")`, "1:27: " + null},
+		{`sets.contains(token.claims.holes, ["a", "b"])`, holds},
+		{`sets.contains(token.claims.holes, ["a", "c"])`, "1:14: " + null},
+		{`sets.intersects(token.claims.holes, ["x"])`, "1:16: " + null},
 		{`"admin" in token.claims.roles`, holds},
 		{`token.claims.roles.exists(r, r == "dev")`, holds},
 		{`token.claims.roles.all(r, r == "dev")`, not},
@@ -179,8 +206,8 @@ func TestClaims(t *testing.T) {
 		{`token.claims.level.lowerAscii() == "x"`, "1:30: " + wrong},
 		{`token.claims.level.matches("x")`, "1:27: " + wrong},
 		{`timestamp(token.claims.tenant) < now`, "1:10: " + failed},
-		{`timestamp(int(token.claims.big)) > now`, number},
-		{`int(token.claims.big) * 10 > 1`, "1:23: " + number},
+		{`timestamp(int(token.claims.level) * 1000000000000000) > now`, number},
+		{`int(token.claims.level) * 9000000000000000000 > 1`, "1:25: " + number},
 	} {
 		t.Run(tt.condition, func(t *testing.T) {
 			t.Parallel()
@@ -276,7 +303,7 @@ func TestConcurrent(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 4 {
 		wg.Go(func() {
-			for _, text := range append([]string{`timestamp(int(token.claims.big)) > now`, `request.names.all(n, n.x == 1)`}, texts...) {
+			for _, text := range append([]string{`timestamp(int(token.claims.level) * 1000000000000000) > now`, `request.names.all(n, n.x == 1)`}, texts...) {
 				requirement, err := compile(conditions, "Store", text)
 				if err != nil {
 					continue

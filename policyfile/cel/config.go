@@ -16,8 +16,12 @@ type Config struct {
 	// 10,000,000.
 	//
 	// A condition that would cost more if each list, map and text of the call had 32
-	// elements is a fault. A condition with a loop, such as all or exists, is also
-	// watched while it is judged: a call that exceeds MaxCost does not meet it.
+	// elements is a fault. While a condition is judged, each step that compares values or
+	// matches a pattern is bounded by MaxCost. To match a text costs a unit for ten bytes
+	// and each step of the pattern, of which ^[a-z]+$ has 6 and [a-z]{1,63} some 130. A
+	// condition with a loop, such as all or exists, or with a function of sets, is also
+	// watched as a whole, and ends with the call. A call that exceeds MaxCost does not
+	// meet it.
 	MaxCost uint64
 }
 

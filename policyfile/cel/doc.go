@@ -29,13 +29,19 @@
 //
 // Fields of the request have their names in the protobuf file. A condition reads request
 // only on the rule of a unary method, because the message of a stream is not known when
-// the call is judged. Enums are numbers, or names such as shop.v1.Color.COLOR_RED, for
+// the call is judged. A duration or time that is out of the range of protobuf, and a
+// duration of more than 292 years, is an error where it is read. Enums are numbers, or names such as shop.v1.Color.COLOR_RED, for
 // enums of the request's file and the files that it imports.
 //
 // Of numbers, those of claims are doubles, as in JSON. Numbers of all types are compared
 // with <, <=, > and >=, and claims also with == and !=, by their values:
 // token.claims.level >= 3. Otherwise, types do not mix: int(token.claims.level) + 1, and
 // a field without a sign is compared with 10u.
+//
+// From 2^53 on, a double stands for several integers. So it is an error beside an integer,
+// be it with ==, <, in, as a key or in a set, and int(), uint() and double() do not convert
+// such numbers. Two doubles are compared as they are. An identifier of this size has to be
+// a string in the token: token.claims.account == string(request.account).
 //
 // # What is absent
 //
@@ -49,9 +55,19 @@
 //
 // A claim with a name of other characters is token.claims["https://acme.com/tenant"]. If
 // one side of || is true, or one side of && false, an error on the other side does not
-// matter. has() asks for the last name alone: what stands before it has to be there. A
-// field of a message that is not set has its default, as in protobuf; has() reports
-// whether it is set.
+// matter. has() asks for the last name alone: what stands before it has to be there.
+//
+// What is null is as absent as what is missing, in a claim and in a google.protobuf.Value
+// or Struct: has() and in do not find it, and to read it is an error. A null in a list is
+// an error where it is compared, unless another element decides: "a" in token.claims.teams
+// is true if there is an "a", an error if there is none but a null, and else false. The
+// literal null is a fault.
+//
+// A field of a message that is not set has its default, as in protobuf; has() reports
+// whether it is set. A wrapper, such as google.protobuf.StringValue, is there to tell the
+// two apart, so to read one that is not set is an error:
+//
+//	!has(request.limit) || request.limit <= 100
 //
 // # Idioms
 //
@@ -74,9 +90,12 @@
 //
 // The pattern of matches and the time zone of getHours and its like are literals: no caller
 // writes them. Patterns are those of package regexp, which takes linear time; a text of
-// more than 16 KiB is not matched. Messages are compared field by field, and made nowhere.
-// The content of a google.protobuf.Any is not read, nor are extensions. The result is a bool. A text has
-// up to 8,192 characters. What it may cost is bounded, see [Config].
+// more than 16 KiB is not matched, nor is a shorter one if the pattern is large, see
+// [Config]. A time zone is loaded when the condition is compiled. Messages are compared
+// field by field, also those in lists, and made nowhere. They do not go through dyn(), nor
+// into lists of different types. The content of a google.protobuf.Any is not read, nor are
+// extensions. The result is a bool. A text has up to 8,192 characters. What it may cost is
+// bounded, see [Config].
 //
 // The log says where in the text a condition failed, and why, in fixed sentences: no value
 // of a token or of a message is in it.

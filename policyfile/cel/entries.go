@@ -1,6 +1,7 @@
 package cel
 
 import (
+	"errors"
 	"math"
 	"reflect"
 
@@ -67,7 +68,7 @@ func signed(value ref.Val) (int64, bool) {
 		return int64(value), value <= math.MaxInt64 //nolint:gosec // The caller looks at both.
 	case types.Double:
 		number := int64(value)
-		return number, types.Double(number) == value && math.Abs(float64(value)) < 1<<53
+		return number, types.Double(number) == value && !isRounded(value)
 	default:
 		return 0, false
 	}
@@ -82,12 +83,17 @@ func unsigned(value ref.Val) (uint64, bool) {
 	return uint64(number), ok && number >= 0 //nolint:gosec // The caller looks at both.
 }
 
+// Find does not find what is null.
 func (e *entries) Find(key ref.Val) (ref.Val, bool) {
 	found, ok := e.key(key)
 	if !ok || !e.entries.Has(found) {
 		return nil, false
 	}
-	return singularValue(e.descriptor.MapValue(), e.entries.Get(found)), true
+	value := singularValue(e.descriptor.MapValue(), e.entries.Get(found))
+	if err, ok := value.(*types.Err); ok && errors.Is(err, errNull) {
+		return nil, false
+	}
+	return value, true
 }
 
 func (e *entries) Get(key ref.Val) ref.Val {
@@ -122,36 +128,10 @@ func (e *entries) Fold(folder traits.Folder) {
 	})
 }
 
-func (e *entries) Equal(other ref.Val) ref.Val {
-	mapper, ok := other.(traits.Mapper)
-	if !ok || mapper.Size() != e.Size() {
-		return types.False
-	}
-	for it := e.Iterator(); it.HasNext() == types.True; {
-		key := it.Next()
-		value, found := mapper.Find(key)
-		if !found {
-			return types.False
-		}
-		if types.Equal(e.Get(key), value) != types.True {
-			return types.False
-		}
-	}
-	return types.True
-}
+func (e *entries) Equal(other ref.Val) ref.Val { return unlimited().equal(e, other) }
+func (e *entries) Type() ref.Type              { return types.MapType }
+func (e *entries) Value() any                  { return e.entries }
 
-func (e *entries) Type() ref.Type { return types.MapType }
-func (e *entries) Value() any     { return e.entries }
-
-func (e *entries) ConvertToType(kind ref.Type) ref.Val {
-	switch kind {
-	case types.MapType:
-		return e
-	case types.TypeType:
-		return types.MapType
-	default:
-		return types.NewErr("type conversion error")
-	}
-}
+func (e *entries) ConvertToType(kind ref.Type) ref.Val { return convertMap(e, kind) }
 
 func (e *entries) ConvertToNative(reflect.Type) (any, error) { return nil, errForeign }

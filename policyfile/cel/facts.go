@@ -47,7 +47,7 @@ var facts = map[string]map[string]*types.FieldType{
 		"iat":       fact(types.TimestampType, func(t *token.Info) any { return instant(t.IssuedAt) }),
 		"auth_time": fact(types.TimestampType, func(t *token.Info) any { return instant(t.AuthTime) }),
 		"actor":     fact(actorType, actorOf),
-		nameClaims:  fact(types.NewMapType(types.StringType, types.DynType), func(t *token.Info) any { return t.Claims }),
+		nameClaims:  fact(types.NewMapType(types.StringType, types.DynType), func(t *token.Info) any { return object(t.Claims) }),
 	},
 	actorType.TypeName(): {
 		"iss":       fact(types.StringType, func(a *actor) any { return text(a.issuer) }),

@@ -21,6 +21,10 @@ var (
 	errOtherMessage = errors.New("the message is not of the type that the rule was compiled for")
 	errTooCostly    = errors.New("it costs more than its limit")
 	errTooLong      = fmt.Errorf("a text of more than %d bytes is not matched", maxMatched)
+	errNull         = errors.New("a value is null, or a wrapper that is not set")
+	errRange        = errors.New("a duration or time of the message is out of range")
+	errRounded      = errors.New("a double from 2^53 on stands beside an integer, which it may be rounded from")
+	errWhole        = errors.New("a message is compared as a whole, or read without its type being known")
 	errPanicked     = errors.New("it made CEL panic")
 	errNoMember     = errors.New("the token or the message does not have a claim, key or index that is read")
 	errWrongType    = errors.New("a value is not of the type that is needed")
@@ -54,7 +58,7 @@ var kinds = []struct {
 
 // kindOf returns what is said in place of an error of CEL.
 func kindOf(err error) error {
-	for _, own := range []error{errAbsent, errForeign, errOtherVersion, errTooCostly, errTooLong} {
+	for _, own := range []error{errAbsent, errForeign, errOtherVersion, errTooCostly, errTooLong, errNull, errRange, errRounded, errWhole} {
 		if errors.Is(err, own) {
 			return own
 		}
@@ -71,7 +75,7 @@ func kindOf(err error) error {
 // failure returns the error for the log, with line and column in the text.
 func (p *program) failure(ctx context.Context, failed *types.Err) error {
 	if errors.Is(failed, interpreter.InterruptError{}) {
-		return fmt.Errorf("%w: the call ended: %w", token.ErrUnavailable, context.Cause(ctx))
+		return endedFailure(ctx)
 	}
 	kind := kindOf(failed)
 	if location := p.info.GetStartLocation(failed.NodeID()); failed.NodeID() > 0 && location.Line() > 0 {
@@ -80,14 +84,20 @@ func (p *program) failure(ctx context.Context, failed *types.Err) error {
 	return kind
 }
 
+func endedFailure(ctx context.Context) error {
+	return fmt.Errorf("%w: the call ended: %w", token.ErrUnavailable, context.Cause(ctx))
+}
+
 // panicFailure is failure for a panic, which is also how CEL says that a limit was
 // exceeded, and this package that a field cannot be read.
-func panicFailure(panicked any) error {
+func panicFailure(ctx context.Context, panicked any) error {
 	switch panicked {
-	case errForeign, errOtherVersion:
-		return panicked.(error) //nolint:forcetypeassert // It is one of the two.
+	case errForeign, errOtherVersion, errTooCostly:
+		return panicked.(error) //nolint:forcetypeassert // It is one of them.
 	}
 	switch panicked.(type) {
+	case interpreter.InterruptError:
+		return endedFailure(ctx)
 	case interpreter.EvalCancelledError, cost.LimitExceededError:
 		return errTooCostly
 	default:

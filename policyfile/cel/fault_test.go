@@ -19,6 +19,9 @@ func TestFaults(t *testing.T) {
 		unary    = "request is known to the rule of a unary method alone, whose message is decoded before it is judged"
 		noWhole  = "a message is not compared as a whole; compare its fields, or use has()"
 		tooMuch  = "is too costly: it would cost more than 100000 if each list, map and text of the call had 32 elements"
+		noNull   = "nothing is equal to null; use has()"
+		loses    = "a message is read by its fields, and loses its type here"
+		noKey    = "the key may be a double; convert it, such as with int()"
 		anyField = "the type of what a google.protobuf.Any holds is not known"
 	)
 	for _, tt := range []struct{ method, condition, want string }{
@@ -72,17 +75,35 @@ func TestFaults(t *testing.T) {
 		{"AdjustStock", `now.getHours(request.sku) < 8`, "is no condition: 1:21: the time zone has to be a literal"},
 		{"", `now.getHours("Europe/Atlantis") < 8`, "is no condition: 1:14: there is no such time zone"},
 		{"Store", `request.item == request.item`, "is no condition: 1:14: " + noWhole},
-		{"Store", `request.item != null`, "is no condition: 1:14: " + noWhole},
+		{"Store", `request.item != null`, "is no condition: 1:14: " + noWhole + "; 1:17: " + noNull},
 		{"Store", `request.item in request.items`, "is no condition: 1:14: " + noWhole},
 		{"Store", `request.items == []`, "is no condition: 1:15: " + noWhole},
 		{"Store", `request.by_int32 == {}`, "is no condition: 1:18: " + noWhole},
+		{"Store", `[[request.item]] == [[request.item]]`, "is no condition: 1:18: " + noWhole},
+		{"Store", `{"a": [request.item]} == {"a": request.items}`, "is no condition: 1:23: " + noWhole},
+		{"Store", `[request.item] in [[request.item]]`, "is no condition: 1:16: " + noWhole},
+		{"Store", `sets.contains(request.items, request.items)`, "is no condition: 1:14: " + noWhole},
+		{"Store", `sets.intersects([[request.item]], [])`, "is no condition: 1:16: " + noWhole},
+		{"Store", `sets.equivalent([], request.items)`, "is no condition: 1:16: " + noWhole},
+		{"Store", `dyn(request).any.type_url == "x"`, "is no condition: 1:4: " + loses},
+		{"Store", `dyn([request]).size() == 1`, "is no condition: 1:4: " + loses},
+		{"Store", `[request.item, 1].size() == 1`, "is no condition: 1:1: " + loses},
+		{"Store", `{"a": request.item, "b": 1}.a == 1`, "is no condition: 1:1: " + loses},
+		{"Store", `(request.a_bool ? request.item : dyn(1)) == 1`, "is no condition: 1:17: " + loses},
+		{"Store", `([request.item] + [dyn(1)])[0] == 1`, "is no condition: 1:17: " + loses},
+		{"", `token.claims.tenant == null`, "is no condition: 1:24: " + noNull},
+		{"", `[null].size() == 1`, "is no condition: 1:2: " + noNull},
+		{"", `{9007199254740992: "a"}[token.claims.level] == "a"`, "is no condition: 1:37: " + noKey},
+		{"", `{1: "a"}[1.5] == "a"`, "is no condition: 1:9: _[_] does not take (map(int, string), double)"},
+		{"", `double(9007199254740993) == 1.0`, "is no condition: a double from 2^53 on stands beside an integer, which it may be rounded from"},
+		{"", `now.getHours("+24:00") < 8`, "is no condition: 1:14: there is no such time zone"},
 		{"Store", `request.any == 1`, "is no condition: 1:8: " + anyField},
 		{"Store", `request.anys == [1]`, "is no condition: 1:8: " + anyField},
 		{"Store", `request.anys.size() == 1`, "is no condition: 1:8: " + anyField},
 		{"Store", `request.any.sku == 1`, "is no condition: 1:8: " + anyField},
 		{"Store", `request.anys.all(a, a == 1)`, "is no condition: 1:8: " + anyField + "; 1:21: " + anyField},
 		{"Store", `request.item.sku == shop.v1.Item{sku: "a"}.sku`, "is no condition: 1:33: a condition makes no messages"},
-		{"", `dyn(token) == 1`, "is no condition: 1:5: token is no value; read one of its fields"},
+		{"", `dyn(token) == 1`, "is no condition: 1:4: " + loses + "; 1:5: token is no value; read one of its fields"},
 		{"", `[rpc].size() == 1`, "is no condition: 1:2: rpc is no value; read one of its fields"},
 		{"", `[1].all(token, token > 0)`, "is no condition: 1:8: token is the name of a variable already; 1:16: token is no value; read one of its fields"},
 		{"", `[1].all(now, now > 0)`, "is no condition: 1:8: now is the name of a variable already"},

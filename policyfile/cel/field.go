@@ -26,7 +26,13 @@ func (f field) isSet(target any) bool {
 	if err != nil {
 		panic(err)
 	}
-	return message.Has(descriptor)
+	if !message.Has(descriptor) {
+		return false
+	}
+	if descriptor.Message() == nil || descriptor.IsList() || descriptor.IsMap() || descriptor.Message().FullName() != "google.protobuf.Value" {
+		return true
+	}
+	return !types.IsError(jsonValue(message.Get(descriptor).Message()))
 }
 
 func (f field) get(target any) (any, error) {
@@ -34,7 +40,11 @@ func (f field) get(target any) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return valueOf(descriptor, message.Get(descriptor)), nil
+	value := valueOf(descriptor, message.Get(descriptor))
+	if failed, ok := value.(*types.Err); ok {
+		return nil, failed
+	}
+	return value, nil
 }
 
 // in returns a message with the descriptor that its own type has for the field. A message

@@ -7,7 +7,6 @@ import (
 	"cel.dev/cel-go/common/decls"
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
-	"cel.dev/cel-go/common/types/traits"
 )
 
 // The functions beside those of the standard, which are named like those of the
@@ -36,9 +35,7 @@ func setsCost(id string) cost.OverloadModel {
 	return cost.Overload(id, cost.EvalCost(cost.Sum(cost.Const(cost.CallCost), pairs)))
 }
 
-// ownFunctions returns the functions. Those of sets look at each pair of elements, so
-// they refuse lists that have more than maxPairs of them.
-func ownFunctions(maxPairs uint64) []*decls.FunctionDecl {
+func ownFunctions() []*decls.FunctionDecl {
 	return []*decls.FunctionDecl{
 		onText("lowerAscii", lowerID, func(r rune) rune {
 			if 'A' <= r && r <= 'Z' {
@@ -52,14 +49,7 @@ func ownFunctions(maxPairs uint64) []*decls.FunctionDecl {
 			}
 			return r
 		}),
-		onSets(containsName, containsID, maxPairs, setContains),
-		onSets(intersectsName, intersectsID, maxPairs, setIntersects),
-		onSets(equivalentName, equivalentID, maxPairs, func(a, b traits.Lister) ref.Val {
-			if contained := setContains(a, b); contained != types.True {
-				return contained
-			}
-			return setContains(b, a)
-		}),
+		onSets(containsName, containsID), onSets(intersectsName, intersectsID), onSets(equivalentName, equivalentID),
 	}
 }
 
@@ -71,17 +61,10 @@ func onText(name, id string, mapping func(rune) rune) *decls.FunctionDecl {
 		})))
 }
 
-func onSets(name, id string, maxPairs uint64, function func(a, b traits.Lister) ref.Val) *decls.FunctionDecl {
+// onSets returns a function without what it does, which is a [comparison].
+func onSets(name, id string) *decls.FunctionDecl {
 	list := types.NewListType(types.NewTypeParamType("T"))
-	return declared(name, decls.Overload(id, []*types.Type{list, list}, types.BoolType,
-		decls.BinaryBinding(func(a, b ref.Val) ref.Val {
-			// CEL calls it with lists alone.
-			first, second := a.(traits.Lister), b.(traits.Lister) //nolint:forcetypeassert // See above.
-			if cost.SafeMultiply(cost.ActualSize(first), cost.ActualSize(second)) > maxPairs {
-				return types.WrapErr(errTooCostly)
-			}
-			return function(first, second)
-		})))
+	return declared(name, decls.Overload(id, []*types.Type{list, list}, types.BoolType))
 }
 
 // declared panics on a mistake in the declarations above, which every test would find.
@@ -91,24 +74,4 @@ func declared(name string, overload decls.FunctionOpt) *decls.FunctionDecl {
 		panic(err)
 	}
 	return function
-}
-
-// setContains reports whether a has every element of b.
-func setContains(a, b traits.Lister) ref.Val {
-	for it := b.Iterator(); it.HasNext() == types.True; {
-		if contained := a.Contains(it.Next()); contained != types.True {
-			return contained
-		}
-	}
-	return types.True
-}
-
-// setIntersects reports whether a and b have an element in common.
-func setIntersects(a, b traits.Lister) ref.Val {
-	for it := a.Iterator(); it.HasNext() == types.True; {
-		if b.Contains(it.Next()) == types.True {
-			return types.True
-		}
-	}
-	return types.False
 }

@@ -19,12 +19,12 @@ var texts = []string{
 	`request.a_string == token.sub`, `request.items.all(i, i.warehouse in token.claims.warehouses)`, `request.labels["k"] == "v"`,
 	`request.by_int32[1].sku == "one"`, `request.by_uint64[1u] == "U"`, `has(request.item) && request.item.part.sku != ""`,
 	`request.color == shop.v1.Color.COLOR_RED`, `request.time < now && request.duration > duration("1s")`, `request.struct.n >= 1`,
-	`request.value == token.claims.level`, `request.list[0] == true`, `request.string_value == "w"`, `dyn(request).any == 1`,
+	`request.value == token.claims.level`, `request.list[0] == true`, `request.string_value == "w"`, `type(request) == type(request.item)`,
 	`token.claims.level >= 3 || "admin" in token.claims.roles`, `token.claims.tenant.matches("^a.*$")`, `sets.contains(token.scopes, request.names)`,
 	`request.names.map(n, n.lowerAscii()).filter(n, n != "").exists_one(n, n == "x")`, `int(token.claims.level) / request.an_int64 > 1`,
 	`rpc.method == "Store" ? true : token.acr == 'gold'`, `now.getHours("Europe/Berlin") < 18`, `[1, 2.5, "x"].exists(x, x == token.claims.level)`,
 	`{"a": 1}.a == request.an_int32`, `type(request.a_bytes) == bytes`, `string(request.a_bytes).size() > 1`, `-request.a_double < 1 && !request.a_bool`,
-	"request.\n  names[0] == r'\\x'", `request.times.exists(t, t.getFullYear() == 1970)`, `dyn(request).anys.size() == 0`, `b"\xff" == request.a_bytes`,
+	"request.\n  names[0] == r'\\x'", `request.times.exists(t, t.getFullYear() == 1970)`, `dyn(request.names).size() == 0`, `b"\xff" == request.a_bytes`,
 }
 
 // FuzzCompile: no text makes the compiler panic, and what is compiled judges calls.

@@ -121,6 +121,7 @@ func ada() *token.Info {
 		Actor: &token.Actor{Subject: "bot", ClientID: "agent"},
 		Claims: map[string]any{
 			"tenant": "acme", "level": 3.0, "ratio": 0.5, "admin": true, "none": nil,
+			"nulls": map[string]any{"a": nil}, "holes": []any{"a", nil, "b"},
 			"roles": []any{"admin", "dev"}, "levels": []any{1.0, 3.0}, "accounts": []string{"a1", "a2"},
 			"realm_access": map[string]any{"roles": []any{"owner"}}, "https://acme.com/tenant": "acme",
 			"warehouses": []any{"north", "south"}, "email": "Ada@example.com", "project": "p1", "big": 9e18,

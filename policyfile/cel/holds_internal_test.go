@@ -80,7 +80,7 @@ func TestForeignValues(t *testing.T) {
 		}
 		func() {
 			defer func() {
-				if panicked := recover(); panicFailure(panicked) != errForeign { //nolint:errorlint // It is this one.
+				if panicked := recover(); panicFailure(t.Context(), panicked) != errForeign { //nolint:errorlint // It is this one.
 					t.Errorf("a field of %T: got %v", foreign, panicked)
 				}
 			}()

@@ -46,7 +46,7 @@ func newLanguage(maxCost uint64) (*language, error) {
 	}
 	err = checking.AddIdents(
 		decls.NewVariable(nameToken, tokenType), decls.NewVariable(nameRPC, rpcType), decls.NewVariable(nameNow, types.TimestampType))
-	for _, function := range append(ownFunctions(maxCost), stdlib.Functions()...) {
+	for _, function := range append(ownFunctions(), stdlib.Functions()...) {
 		err = errors.Join(err, l.add(function))
 	}
 	return l, err
@@ -60,6 +60,9 @@ func newChecker(provider types.Provider, options ...checker.Option) (*checker.En
 
 func (l *language) add(function *decls.FunctionDecl) error {
 	bindings, err := function.Bindings()
+	for _, binding := range bindings {
+		guard(function.Name(), binding)
+	}
 	err = errors.Join(err, l.dispatcher.Add(bindings...))
 	if function.IsDeclarationDisabled() {
 		return err

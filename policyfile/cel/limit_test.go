@@ -42,7 +42,7 @@ func TestLimits(t *testing.T) {
 		{"two long loops", `request.names.all(a, request.names.exists(b, a == b))`, names(1_000), costly},
 		{"a list in a loop", `request.names.all(a, a in request.names)`, names(1_000), costly},
 		{"sets", `sets.contains(request.names, request.names)`, names(300), holds},
-		{"large sets", `sets.contains(request.names, request.names)`, names(400), "1:14: " + costly},
+		{"large sets", `sets.contains(request.names, request.names)`, names(1_000), costly},
 		{"sets that differ", `sets.equivalent(request.names, ["a"]) || sets.intersects(["a"], request.names)`, names(3), not},
 		{"a text in a loop", `["a", "b"].exists(p, request.a_string.startsWith(p))`, stored(`a_string: "b"`), holds},
 		{"a text", `request.a_string.matches("^a*$")`, stored(`a_string: "` + strings.Repeat("a", 16<<10) + `"`), holds},
@@ -83,7 +83,7 @@ func TestWork(t *testing.T) {
 		`request.a_string.lowerAscii() != n`, `!request.a_string.matches("x")`, `request.names != ["a"]`, `request.names == request.names`,
 		`[request.item.sku] == [request.item.warehouse]`, `[request.item.sku] in [[request.item.warehouse]]`,
 		`{n: request.item.sku} == {n: request.item.warehouse}`, `request.labels == request.labels`, `request.labels.exists(k, true)`,
-		`request.labels.exists(k, k == n) || true`, `request.labels.size() > 0`, `[dyn(request.item)] == [dyn(request.item)]`,
+		`request.labels.exists(k, k == n) || true`, `request.labels.size() > 0`, `[request.item.sku].map(s, dyn(s)) == [request.item.warehouse].map(s, dyn(s))`,
 		`request.struct.k != n`, `request.struct == request.struct`, `sets.contains(request.names, request.names)`,
 		`request.names.map(m, m).size() > 1`, `request.names.filter(m, m != n).size() > 1`, `[request.a_string].exists(s, s != n)`,
 		`!(n in dyn(request.a_string))`, `dyn(request.names) != dyn(request.a_string)`, `double(request.a_string) > 1.0 || true`,
@@ -158,7 +158,6 @@ func TestSecrets(t *testing.T) {
 		`string(b"\xff" + bytes(request.a_string)) == "x"`,
 		`now.getHours() / (request.an_int64 - 4711) == 1`,
 		`request.an_int64 * 9223372036854775807 == 1`,
-		`dyn(request)[request.a_string] == 1`,
 	} {
 		requirement, err := compile(conditions, "Store", condition)
 		if err != nil {

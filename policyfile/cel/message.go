@@ -6,13 +6,12 @@ import (
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
 	"cel.dev/cel-go/common/types/traits"
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
 // A message is a value of CEL. The checked parts of a condition read its fields by their
-// descriptors; Get and IsSet are for those whose type is not known before, such as an
-// element of a list of different messages.
+// descriptors. If the type of a part is not known before, such as of an element of a list
+// of different messages, its fields are not read: one of them may be a google.protobuf.Any.
 type message struct{ message protoreflect.Message }
 
 var (
@@ -21,34 +20,14 @@ var (
 	_ traits.FieldTester = (*message)(nil)
 )
 
-func (m *message) find(name ref.Val) protoreflect.FieldDescriptor {
-	text, _ := name.(types.String)
-	return m.message.Descriptor().Fields().ByName(protoreflect.Name(text))
-}
+// Get returns an error.
+func (*message) Get(ref.Val) ref.Val { return types.WrapErr(errWhole) }
 
-func (m *message) Get(name ref.Val) ref.Val {
-	descriptor := m.find(name)
-	if descriptor == nil {
-		return types.NewErr("no such field")
-	}
-	return valueOf(descriptor, m.message.Get(descriptor))
-}
+// IsSet returns an error.
+func (*message) IsSet(ref.Val) ref.Val { return types.WrapErr(errWhole) }
 
-func (m *message) IsSet(name ref.Val) ref.Val {
-	descriptor := m.find(name)
-	if descriptor == nil {
-		return types.NewErr("no such field")
-	}
-	return types.Bool(m.message.Has(descriptor))
-}
-
-// Equal reports whether another value is a message with the same fields. A condition
-// that compares messages as a whole is a fault, but the elements of a list may be of any
-// type. It is no error, because CEL takes two lists for equal if comparing their elements is.
-func (m *message) Equal(other ref.Val) ref.Val {
-	o, ok := other.(*message)
-	return types.Bool(ok && proto.Equal(m.message.Interface(), o.message.Interface()))
-}
+// Equal returns an error: a condition compares fields.
+func (*message) Equal(ref.Val) ref.Val { return types.WrapErr(errWhole) }
 
 func (m *message) Type() ref.Type {
 	return types.NewObjectType(string(m.message.Descriptor().FullName()))

@@ -19,42 +19,71 @@ const (
 	maxMatched = 16 << 10
 )
 
-// checkPattern returns what is wrong with a pattern of matches, or nil.
-func checkPattern(pattern string) error {
+// checkPattern returns the number of steps of a pattern of matches, or what is wrong with it.
+func checkPattern(pattern string) (steps uint64, err error) {
 	parsed, err := syntax.Parse(pattern, syntax.Perl)
 	if err != nil {
-		return fmt.Errorf("is no pattern: %w", err)
+		return 0, fmt.Errorf("is no pattern: %w", err)
 	}
 	compiled, err := syntax.Compile(parsed.Simplify())
 	if err != nil {
-		return fmt.Errorf("is no pattern: %w", err)
+		return 0, fmt.Errorf("is no pattern: %w", err)
 	}
 	if len(compiled.Inst) > maxPattern {
-		return fmt.Errorf("is a pattern of %d steps, more than %d", len(compiled.Inst), maxPattern)
+		return 0, fmt.Errorf("is a pattern of %d steps, more than %d", len(compiled.Inst), maxPattern)
 	}
-	return nil
+	return uint64(len(compiled.Inst)), nil
 }
 
-// compilePatterns compiles the pattern of each call of matches once.
-var compilePatterns = interpreter.CompileRegexConstants(&interpreter.RegexOptimization{
-	Function:   overloads.Matches,
-	RegexIndex: 1,
-	Factory: func(call interpreter.InterpretableCall, pattern string) (interpreter.InterpretableCall, error) {
-		compiled, err := regexp.Compile(pattern)
-		if err != nil {
-			return nil, err //nolint:wrapcheck // checkPattern has reported it.
-		}
-		matches := func(values ...ref.Val) ref.Val {
-			text, ok := values[0].(types.String)
-			switch {
-			case !ok:
-				return types.MaybeNoSuchOverloadErr(values[0])
-			case len(text) > maxMatched:
-				return types.WrapErr(errTooLong)
-			default:
-				return types.Bool(compiled.MatchString(string(text)))
-			}
-		}
-		return interpreter.NewCall(call.ID(), call.Function(), call.OverloadID(), call.Args(), matches), nil
-	},
-})
+// A match is a step of a program that looks for a pattern, which is compiled with the
+// condition, in a text.
+type match struct {
+	call    interpreter.InterpretableCall
+	text    interpreter.InterpretableV2
+	pattern *regexp.Regexp
+	steps   uint64
+	limit   uint64
+}
+
+// newMatch returns what replaces a call, or nil if the call is none of matches.
+func newMatch(call interpreter.InterpretableCall, limit uint64) *match {
+	if call.Function() != overloads.Matches {
+		return nil
+	}
+	pattern := constant(call.Args()[1])
+	steps, _ := checkPattern(pattern) // A restriction has reported the error.
+	return &match{call: call, text: call.Args()[0], pattern: regexp.MustCompile(pattern), steps: steps, limit: limit}
+}
+
+// constant returns a literal text, which a restriction has seen to.
+func constant(step interpreter.InterpretableV2) string {
+	return string(step.(interpreter.InterpretableConst).Value().(types.String)) //nolint:forcetypeassert // See above.
+}
+
+// ID implements interpreter.Interpretable.
+func (m *match) ID() int64 { return m.call.ID() }
+
+// Exec implements interpreter.InterpretableV2. In the worst case, each step is tried at
+// each byte of the text.
+func (m *match) Exec(frame *interpreter.ExecutionFrame) ref.Val {
+	value := m.text.Exec(frame)
+	if types.IsUnknownOrError(value) {
+		return types.LabelErrNode(m.call.ID(), value)
+	}
+	text, ok := value.(types.String)
+	switch {
+	case !ok:
+		return types.NewErrWithNodeID(m.call.ID(), "no such overload")
+	case len(text) > maxMatched:
+		return types.LabelErrNode(m.call.ID(), types.WrapErr(errTooLong))
+	}
+	b := newBill(frame, m.limit)
+	b.charge(1 + uint64(len(text))*m.steps/bytesPerUnit)
+	b.pay(m.call.ID())
+	return types.Bool(m.pattern.MatchString(string(text)))
+}
+
+// Eval implements interpreter.Interpretable.
+func (m *match) Eval(a interpreter.Activation) ref.Val {
+	return interpreter.EvalActivation(a, m.Exec)
+}

@@ -105,7 +105,7 @@ func (l *language) check(parsed *ast.AST, source common.Source, scope *scope) (*
 func (p *program) plan(checked *ast.AST, scope *scope) error {
 	attributes := interpreter.NewAttributeFactory(containers.DefaultContainer, adapter{}, scope)
 	planner := interpreter.NewInterpreter(p.language.dispatcher, containers.DefaultContainer, scope, adapter{}, attributes)
-	options := []interpreter.PlannerOption{interpreter.Optimize(), compilePatterns}
+	options := []interpreter.PlannerOption{interpreter.CustomDecoratorV2(p.language.replace), interpreter.Optimize()}
 	if p.watched {
 		options = append(options, interpreter.InterruptableEval())
 	}
@@ -114,4 +114,22 @@ func (p *program) plan(checked *ast.AST, scope *scope) error {
 		return errors.New("is no condition: " + err.Error())
 	}
 	return nil
+}
+
+// replace puts the steps of this package in place of those of CEL.
+func (l *language) replace(step interpreter.InterpretableV2) (interpreter.InterpretableV2, error) {
+	call, ok := step.(interpreter.InterpretableCall)
+	if !ok {
+		return step, nil
+	}
+	if replaced := newComparison(call, l.maxCost); replaced != nil {
+		return replaced, nil
+	}
+	if replaced := newZonedCall(call); replaced != nil {
+		return replaced, nil
+	}
+	if replaced := newMatch(call, l.maxCost); replaced != nil {
+		return replaced, nil
+	}
+	return step, nil
 }

@@ -3,13 +3,11 @@ package cel
 import (
 	"slices"
 	"strings"
-	"time"
 
 	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/operators"
 	"cel.dev/cel-go/common/overloads"
 	"cel.dev/cel-go/common/types"
-	"cel.dev/cel-go/common/types/ref"
 )
 
 // A restriction collects what CEL allows and a condition does not.
@@ -50,6 +48,16 @@ func (r *restriction) visit(e ast.Expr) {
 		r.ident(e)
 	case ast.CallKind:
 		r.call(e)
+	case ast.ListKind:
+		r.forgets(e, e.AsList().Elements())
+	case ast.MapKind:
+		for _, entry := range e.AsMap().Entries() {
+			r.forgets(e, []ast.Expr{entry.AsMapEntry().Value()})
+		}
+	case ast.LiteralKind:
+		if e.AsLiteral() == types.NullValue {
+			r.fault(e, "nothing is equal to null; use has()")
+		}
 	case ast.StructKind:
 		r.fault(e, "a condition makes no messages")
 	case ast.ComprehensionKind:
@@ -87,19 +95,37 @@ func (r *restriction) ident(e ast.Expr) {
 func (r *restriction) call(e ast.Expr) {
 	call := e.AsCall()
 	arguments := call.Args()
+	r.forgets(e, arguments)
 	switch name := call.FunctionName(); {
 	case name == operators.Index && isClaims(arguments[0]):
 		if claim, ok := literal(arguments[1]); ok {
 			r.program.addClaim(claim)
 		}
+	case name == operators.Index:
+		r.index(arguments[0], arguments[1])
 	case name == overloads.Matches:
 		r.matches(arguments[len(arguments)-1])
 	case name == operators.Equals, name == operators.NotEquals, name == operators.In:
-		if slices.ContainsFunc(arguments, r.isMessage) {
-			r.fault(e, "a message is not compared as a whole; compare its fields, or use has()")
-		}
+		r.compares(e, arguments)
+	case name == containsName, name == intersectsName, name == equivalentName:
+		r.compares(e, arguments)
+		r.program.watched = true
 	case call.IsMemberFunction() && slices.Contains(zoned, name) && len(arguments) == 1:
-		r.zone(name, arguments[0])
+		r.zone(arguments[0])
+	}
+}
+
+// index refuses a key that may be a double for a map of integers that is made in the text:
+// CEL finds what the double is rounded from. A map of the message does not.
+func (r *restriction) index(in, key ast.Expr) {
+	kind, keyKind := r.checked.GetType(in.ID()), r.checked.GetType(key.ID()).Kind()
+	if kind.Kind() != types.MapKind || in.Kind() == ast.SelectKind || keyKind != types.DynKind && keyKind != types.DoubleKind {
+		return
+	}
+	switch kind.Parameters()[0].Kind() {
+	case types.StringKind, types.BoolKind:
+	default:
+		r.fault(key, "the key may be a double; convert it, such as with int()")
 	}
 }
 
@@ -110,26 +136,19 @@ func (r *restriction) matches(pattern ast.Expr) {
 		r.fault(pattern, "the pattern of matches has to be a literal")
 		return
 	}
-	if err := checkPattern(text); err != nil {
+	if _, err := checkPattern(text); err != nil {
 		r.fault(pattern, err.Error())
 	}
 }
 
-// zoned are the functions that take a time zone. Its name leads to a file.
-var zoned = []string{
-	overloads.TimeGetFullYear, overloads.TimeGetMonth, overloads.TimeGetDayOfYear, overloads.TimeGetDayOfMonth,
-	overloads.TimeGetDate, overloads.TimeGetDayOfWeek, overloads.TimeGetHours, overloads.TimeGetMinutes,
-	overloads.TimeGetSeconds, overloads.TimeGetMilliseconds,
-}
-
-func (r *restriction) zone(function string, zone ast.Expr) {
+func (r *restriction) zone(zone ast.Expr) {
 	text, ok := literal(zone)
 	if !ok {
 		r.fault(zone, "the time zone has to be a literal")
 		return
 	}
-	if types.IsError(types.Timestamp{Time: time.Unix(0, 0)}.Receive(function, "", []ref.Val{types.String(text)})) {
-		r.fault(zone, "there is no such time zone")
+	if _, err := zoneOf(text); err != nil {
+		r.fault(zone, err.Error())
 	}
 }
 
@@ -150,13 +169,42 @@ func holdsAny(kind *types.Type) bool {
 	return kind.Kind() == types.AnyKind || slices.ContainsFunc(kind.Parameters(), holdsAny)
 }
 
-// isMessage reports whether a part is a message, or a list or map of messages.
-func (r *restriction) isMessage(e ast.Expr) bool {
-	kind := r.checked.GetType(e.ID())
-	if kind.Kind() == types.ListKind || kind.Kind() == types.MapKind {
-		kind = kind.Parameters()[len(kind.Parameters())-1]
+// holdsMessage reports whether a type is that of a message, or has elements of it.
+func holdsMessage(kind *types.Type) bool {
+	return kind.Kind() == types.StructKind || slices.ContainsFunc(kind.Parameters(), holdsMessage) && kind.Kind() != types.TypeKind
+}
+
+// compares refuses messages among what is compared. Of a map, in compares the keys.
+func (r *restriction) compares(e ast.Expr, arguments []ast.Expr) {
+	for i, argument := range arguments {
+		kind := r.checked.GetType(argument.ID())
+		if e.AsCall().FunctionName() == operators.In && i == 1 && kind.Kind() == types.MapKind {
+			continue
+		}
+		if holdsMessage(kind) {
+			r.fault(e, "a message is not compared as a whole; compare its fields, or use has()")
+			return
+		}
 	}
-	return kind.Kind() == types.StructKind
+}
+
+// forgets refuses a part whose type is not known though it may be a message: that it has a
+// google.protobuf.Any, or is compared, would not be seen.
+func (r *restriction) forgets(e ast.Expr, parts []ast.Expr) {
+	if !isUnknown(r.checked.GetType(e.ID())) {
+		return
+	}
+	for _, part := range parts {
+		if holdsMessage(r.checked.GetType(part.ID())) {
+			r.fault(e, "a message is read by its fields, and loses its type here")
+			return
+		}
+	}
+}
+
+// isUnknown reports whether a type, or that of elements, is not known before.
+func isUnknown(kind *types.Type) bool {
+	return kind.Kind() == types.DynKind || slices.ContainsFunc(kind.Parameters(), isUnknown)
 }
 
 func literal(e ast.Expr) (string, bool) {

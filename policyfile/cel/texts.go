@@ -2,7 +2,6 @@ package cel
 
 import (
 	"reflect"
-	"slices"
 
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
@@ -18,19 +17,12 @@ var _ traits.Lister = (*texts)(nil)
 // list returns t as the list of the library, for what is rarely needed.
 func (t *texts) list() traits.Lister { return types.NewStringList(adapter{}, *t) }
 
-func (t *texts) Contains(value ref.Val) ref.Val {
-	s, ok := value.(types.String)
-	if !ok {
-		return t.list().Contains(value)
-	}
-	return types.Bool(slices.Contains(*t, string(s)))
-}
-
+func (t *texts) Contains(value ref.Val) ref.Val      { return unlimited().inList(value, t) }
 func (t *texts) Size() ref.Val                       { return types.Int(len(*t)) }
 func (t *texts) Add(other ref.Val) ref.Val           { return t.list().Add(other) }
 func (t *texts) Get(index ref.Val) ref.Val           { return t.list().Get(index) }
 func (t *texts) Iterator() traits.Iterator           { return t.list().Iterator() }
-func (t *texts) Equal(other ref.Val) ref.Val         { return t.list().Equal(other) }
+func (t *texts) Equal(other ref.Val) ref.Val         { return unlimited().equal(t, other) }
 func (t *texts) ConvertToType(kind ref.Type) ref.Val { return t.list().ConvertToType(kind) }
 func (t *texts) Type() ref.Type                      { return types.ListType }
 func (t *texts) Value() any                          { return []string(*t) }

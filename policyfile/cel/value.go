@@ -1,6 +1,8 @@
 package cel
 
 import (
+	"math"
+	"reflect"
 	"time"
 
 	"cel.dev/cel-go/common/types"
@@ -14,8 +16,7 @@ type adapter struct{}
 
 var _ types.Adapter = adapter{}
 
-// NativeToValue implements types.Adapter. It returns no error as a value, because CEL
-// takes two lists for equal if comparing their elements is an error.
+// NativeToValue implements types.Adapter. What is null is an error.
 func (a adapter) NativeToValue(value any) ref.Val {
 	switch value := value.(type) {
 	case ref.Val:
@@ -28,8 +29,22 @@ func (a adapter) NativeToValue(value any) ref.Val {
 		return types.Int(value)
 	case []any:
 		return types.NewList(a, value)
+	case []string:
+		return (*texts)(&value)
 	case map[string]any:
-		return types.NewMap(a, value)
+		return object(value)
+	case nil:
+		return types.WrapErr(errNull)
+	}
+	// A claim that a program has put there. What it holds is converted here, too.
+	switch reflect.ValueOf(value).Kind() {
+	case reflect.Slice, reflect.Array:
+		if _, isBytes := value.([]byte); !isBytes {
+			return types.NewDynamicList(a, value)
+		}
+	case reflect.Map:
+		return types.NewDynamicMap(a, value)
+	default:
 	}
 	if converted := types.DefaultTypeAdapter.NativeToValue(value); !types.IsError(converted) {
 		return converted
@@ -91,17 +106,45 @@ func messageValue(m protoreflect.Message) ref.Val {
 	case !isWellKnown(name):
 		return &message{m}
 	case name == "google.protobuf.Duration":
-		return types.Duration{Duration: time.Duration(numberAt(m, 1))*time.Second + time.Duration(numberAt(m, 2))}
+		return durationOf(numberAt(m, 1), numberAt(m, 2))
 	case name == "google.protobuf.Timestamp":
-		return types.Timestamp{Time: time.Unix(numberAt(m, 1), numberAt(m, 2)).UTC()}
+		return timeOf(numberAt(m, 1), numberAt(m, 2))
 	case name == "google.protobuf.Value":
 		return jsonValue(m)
 	case name != "google.protobuf.Struct" && name != "google.protobuf.ListValue" && !m.IsValid():
-		return types.NullValue // There is no wrapper.
+		return types.WrapErr(errNull) // There is no wrapper.
 	default:
 		only := m.Descriptor().Fields().ByNumber(1)
 		return valueOf(only, m.Get(only))
 	}
+}
+
+// The least and greatest time of a google.protobuf.Timestamp, in seconds since 1970: the
+// years 1 and 9999.
+const (
+	leastTime    = -62_135_596_800
+	greatestTime = 253_402_300_799
+)
+
+const secondNanos = int64(time.Second)
+
+// timeOf returns the time that a google.protobuf.Timestamp is, or an error.
+func timeOf(seconds, nanos int64) ref.Val {
+	if seconds < leastTime || seconds > greatestTime || nanos < 0 || nanos >= secondNanos {
+		return types.WrapErr(errRange)
+	}
+	return types.Timestamp{Time: time.Unix(seconds, nanos).UTC()}
+}
+
+// durationOf returns the duration that a google.protobuf.Duration is, or an error. What is
+// too long for a [time.Duration], some 292 years, is too long for CEL.
+func durationOf(seconds, nanos int64) ref.Val {
+	const greatest = math.MaxInt64/secondNanos - 1
+	if seconds < -greatest || seconds > greatest || nanos <= -secondNanos || nanos >= secondNanos ||
+		seconds > 0 && nanos < 0 || seconds < 0 && nanos > 0 {
+		return types.WrapErr(errRange)
+	}
+	return types.Duration{Duration: time.Duration(seconds*secondNanos + nanos)}
 }
 
 func numberAt(m protoreflect.Message, number protoreflect.FieldNumber) int64 {
@@ -112,7 +155,7 @@ func numberAt(m protoreflect.Message, number protoreflect.FieldNumber) int64 {
 func jsonValue(m protoreflect.Message) ref.Val {
 	held := m.WhichOneof(m.Descriptor().Oneofs().ByName("kind"))
 	if held == nil || held.Kind() == protoreflect.EnumKind {
-		return types.NullValue
+		return types.WrapErr(errNull)
 	}
 	return valueOf(held, m.Get(held))
 }

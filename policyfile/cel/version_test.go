@@ -115,7 +115,7 @@ func TestForeignWellKnown(t *testing.T) {
 		`request.struct.n == 1 && request.struct.l[0] == "e"`,
 		`request.value == "v"`,
 		`request.list[0] == true`,
-		`request.string_value == "w" && request.int64_value == 5 && request.bool_value == null`,
+		`request.string_value == "w" && request.int64_value == 5 && !has(request.bool_value)`,
 		`request.items.exists(i, i.sku == "b")`,
 	} {
 		requirement, err := compileIn(files, newConditions(t), "Store", condition)
@@ -152,7 +152,7 @@ func TestWrapper(t *testing.T) {
 	if got := judge(t, requirement, policy.Input{Info: ada(), Message: message.Interface()}); got != holds {
 		t.Errorf("got %q", got)
 	}
-	if got := judge(t, requirement, policy.Input{Info: ada(), Message: linked.Zero().Interface()}); got != not {
+	if got := judge(t, requirement, policy.Input{Info: ada(), Message: linked.Zero().Interface()}); got != "1:9: "+null {
 		t.Errorf("nil: got %q", got)
 	}
 }

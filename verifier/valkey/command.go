@@ -51,10 +51,8 @@ func (c *commands) run(ctx context.Context, f func(ctx context.Context) error) e
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	select {
-	case c.pending <- struct{}{}:
-	default:
-		return errBusy
+	if err := c.wait(ctx); err != nil {
+		return err
 	}
 	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.timeout)
 	done := make(chan error, 1)
@@ -75,6 +73,26 @@ func (c *commands) run(ctx context.Context, f func(ctx context.Context) error) e
 		return named(err)
 	default:
 		return errSlow
+	}
+}
+
+// wait waits for one of the places of those that wait for an answer. A server that answers
+// frees them fast, however many clients call at once.
+func (c *commands) wait(ctx context.Context) error {
+	select {
+	case c.pending <- struct{}{}:
+		return nil
+	default:
+	}
+	patience := time.NewTimer(c.timeout)
+	defer patience.Stop()
+	select {
+	case c.pending <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-patience.C:
+		return errBusy
 	}
 }
 

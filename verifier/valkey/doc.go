@@ -42,8 +42,7 @@
 //	                                                             what is cut off stays so, and the rest comes with the connection
 //	down, and Dangerously-     accepted once by each process,    as above
 //	AcceptWhileDown            records in the log with a count
-//	slow, paused               503 after Timeout; beyond 1,000   as down
-//	                           that wait, at once
+//	slow, paused               503 after Timeout                 as down
 //	connection lost            503 for requests on their way,    read again from the beginning
 //	                           and for the next one over each
 //	                           connection of the client

@@ -57,7 +57,7 @@ func (o *outage) consume(ctx context.Context, key, id string, until time.Time, r
 	case err == nil || errors.Is(err, proof.ErrUsed):
 		o.end(ctx)
 		return err
-	case ctx.Err() != nil || !isOutage(err):
+	case ctx.Err() != nil || !isOutage(err) && !o.explains(err):
 		return err
 	case local != nil:
 		return fmt.Errorf("%w; this process: %w", err, local)
@@ -70,11 +70,18 @@ func (o *outage) consume(ctx context.Context, key, id string, until time.Time, r
 // isOutage reports whether an error says that the server serves nobody at the moment. Any
 // other answer is one: a client must not end the protection by filling the server.
 func isOutage(err error) bool {
-	if errors.Is(err, rueidis.ErrClosing) || isPolicy(err) {
-		return false
+	if errors.Is(err, rueidis.ErrClosing) || errors.Is(err, errBusy) || isPolicy(err) {
+		return false // Clients alone can make it busy.
 	}
 	answer, ok := errors.AsType[*rueidis.RedisError](err)
 	return !ok || answer.IsLoading() || answer.IsClusterDown() || answer.IsTryAgain() || strings.HasPrefix(answer.Error(), "MASTERDOWN")
+}
+
+// explains reports whether a lack of places is due to an outage that was noticed before.
+func (o *outage) explains(err error) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return errors.Is(err, errBusy) && !o.since.IsZero()
 }
 
 func (o *outage) accept(ctx context.Context, cause error) {

@@ -35,8 +35,10 @@ type CutoffsConfig struct {
 	Prefix string
 
 	// Lifetime is how long a cut-off is recorded, and then applied by replicas that
-	// start: CutoffLifetime of the verifiers. Zero means 24 hours, as there; the maximum
-	// is 366 days.
+	// start: CutoffLifetime of the verifiers. It has to be the same for all that share a
+	// Prefix, because each of them removes what is older than its own. Age is by the clock
+	// of the server: what was recorded while that was behind by more than Lifetime is
+	// removed early. Zero means 24 hours, as there; the maximum is 366 days.
 	Lifetime time.Duration
 
 	// Timeout is how long CutOff waits for the server at most, for each of two commands,

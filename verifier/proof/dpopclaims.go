@@ -98,10 +98,11 @@ func (d *DPoP) checkPeriod(c *proofClaims, now time.Time) error {
 }
 
 // heldUntil returns until when a store holds a proof that is used now. That is later than the
-// proof is accepted, and does not depend on its iat: a replica whose clock differs may accept
-// it for longer, and what matters to a store is the time from now on.
+// proof is accepted, and does not depend on its iat: that may be ahead by the leeway, and the
+// clock of another replica behind by as much, and what matters to a store is the time from now
+// on.
 func (d *DPoP) heldUntil(now time.Time) time.Time {
-	return now.Add(d.lifetime + 2*d.leeway + replicaSkew)
+	return now.Add(d.lifetime + 3*d.leeway + replicaSkew)
 }
 
 // usableUntil returns the last instant at which a proof is accepted.

@@ -31,12 +31,12 @@ var (
 type MemoryStoreConfig struct {
 	// Capacity is the maximum number of records, in about a hundred bytes each.
 	// With the default Lifetime and Leeway of a [DPoPConfig], a record is held for
-	// about two minutes. Zero means 500,000, which suffices for 4,000 requests a
-	// second.
+	// about two and a half minutes. Zero means 500,000, which suffices for 3,000
+	// requests a second.
 	Capacity int
 	// KeyCapacity is the maximum number of records with the same key. It must be
 	// less than Capacity, so that one client cannot lock out all others. Zero means
-	// 10,000, which suffices for 80 requests a second, or a tenth of Capacity if
+	// 10,000, which suffices for 60 requests a second, or a tenth of Capacity if
 	// that is less.
 	KeyCapacity int
 }

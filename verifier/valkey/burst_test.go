@@ -18,7 +18,7 @@ import (
 // with DangerouslyAcceptWhileDown.
 func TestBurst(t *testing.T) {
 	t.Parallel()
-	const count = 3 * valkey.MaxPending
+	const count = 2*valkey.MaxPending + 500
 	s := startServer(t)
 	for _, dangerous := range []bool{false, true} {
 		store, err := valkey.NewProofStore(valkey.ProofStoreConfig{

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/drawbridge-rpc/drawbridge/token"
@@ -33,6 +34,7 @@ type commands struct {
 	client  rueidis.Client
 	timeout time.Duration
 	pending chan struct{}
+	answers atomic.Uint64 // how many have come from the server
 }
 
 func newCommands(client rueidis.Client, timeout time.Duration) *commands {
@@ -40,60 +42,65 @@ func newCommands(client rueidis.Client, timeout time.Duration) *commands {
 }
 
 // run calls f, which sends commands with the context that it is given, and returns its
-// error, or one of its own if f takes longer than the time limit or ctx ends.
+// error, or one of its own if there is no answer within the time limit, or ctx ends. The
+// limit includes the time in which run waits for a place: a server that answers frees
+// places fast, however many clients call at once.
 //
 // f has a goroutine of its own for two reasons. rueidis waits without regard to the
 // context for a connection that another call is making, and for space in a queue that a
 // silent server has filled. And it closes the connection of a command whose deadline has
-// passed: a client must not do that to all others by the deadline of its request, so
-// that f's context does not end with ctx.
+// passed: a client must do that to others neither by the deadline of its request, nor by
+// so many requests that little time is left for each. f's context therefore does not end
+// with ctx, and always leaves f the whole time limit.
 func (c *commands) run(ctx context.Context, f func(ctx context.Context) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if err := c.wait(ctx); err != nil {
-		return err
+	limit := time.NewTimer(c.timeout)
+	defer limit.Stop()
+	late := errSlow
+	select {
+	case c.pending <- struct{}{}:
+	default:
+		late = errBusy // The server had less than the time limit to answer.
+		select {
+		case c.pending <- struct{}{}:
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-limit.C:
+			return late
+		}
 	}
-	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.timeout)
 	done := make(chan error, 1)
 	go func() {
 		defer func() { <-c.pending }()
+		limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.timeout)
 		defer cancel()
-		done <- f(limited)
+		err := f(limited)
+		if isAnswer(err) {
+			c.answers.Add(1)
+		}
+		done <- err
 	}()
 	select {
 	case err := <-done:
 		return named(err)
 	case <-ctx.Done():
 		return ctx.Err()
-	case <-limited.Done():
+	case <-limit.C:
 	}
 	select {
-	case err := <-done: // It is sent before the context is canceled.
+	case err := <-done:
 		return named(err)
 	default:
-		return errSlow
+		return late
 	}
 }
 
-// wait waits for one of the places of those that wait for an answer. A server that answers
-// frees them fast, however many clients call at once.
-func (c *commands) wait(ctx context.Context) error {
-	select {
-	case c.pending <- struct{}{}:
-		return nil
-	default:
-	}
-	patience := time.NewTimer(c.timeout)
-	defer patience.Stop()
-	select {
-	case c.pending <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-patience.C:
-		return errBusy
-	}
+// isAnswer reports whether the server has answered.
+func isAnswer(err error) bool {
+	_, ok := errors.AsType[*rueidis.RedisError](err)
+	return ok || err == nil
 }
 
 // named calls the end of a command's own time limit by its name.

@@ -13,10 +13,6 @@ import (
 	"github.com/drawbridge-rpc/drawbridge/verifier"
 )
 
-// retention is by how much longer than Lifetime a cut-off is recorded: its Until may be
-// five minutes ahead, and the clocks of replicas and server differ.
-const retention = 15 * time.Minute
-
 // errNotFollowing is the state before Follow has read all cut-offs, and after it.
 var errNotFollowing = errors.New("they are not followed")
 
@@ -26,8 +22,8 @@ var errNotFollowing = errors.New("they are not followed")
 // Verifier that replaces another needs Cutoffs of its own, or it has none of the earlier
 // ones.
 //
-// A cut-off takes about 150 bytes of the server, for Lifetime, and each replica that
-// follows remembers 16 bytes of it. Their number has no other bound.
+// A cut-off takes about 150 bytes of the server, for Lifetime and at least a day, and each
+// replica that follows remembers 24 bytes of it. Their number has no other bound.
 type Cutoffs struct {
 	commands *commands
 	eviction *evictionCheck // nil if none is asked for
@@ -88,7 +84,7 @@ func (c *Cutoffs) CutOff(ctx context.Context, cutoff verifier.Cutoff) error {
 	if cutoff.Until.IsZero() {
 		cutoff.Until = time.Now() // for all replicas
 	}
-	fields, err := encode(&cutoff)
+	fields, err := encode(&entry{cutoff, c.lifetime})
 	if err != nil {
 		return err
 	}
@@ -107,7 +103,7 @@ func (c *Cutoffs) CutOff(ctx context.Context, cutoff verifier.Cutoff) error {
 		}
 		return err
 	}
-	c.trim(ctx, id)
+	c.remove(ctx, id)
 	return full
 }
 
@@ -128,20 +124,6 @@ func (c *Cutoffs) record(ctx context.Context, fields []string) (streamID, error)
 		return streamID{}, err // The command may still run, and set id.
 	}
 	return id, nil
-}
-
-// trim removes the entries that are too old, by the clock of the server, which has made
-// the identifier. The next call removes what this one does not.
-func (c *Cutoffs) trim(ctx context.Context, latest streamID) {
-	oldest := streamID{milliseconds: latest.milliseconds - min(latest.milliseconds, milliseconds(c.lifetime+retention))}.String()
-	err := c.commands.run(ctx, func(ctx context.Context) error {
-		command := c.commands.client.B().Xtrim().Key(c.key).Minid().Exact().Threshold(oldest).Build()
-		return c.commands.client.Do(ctx, command).Error()
-	})
-	if err != nil {
-		logOf(c.logger).LogAttrs(ctx, slog.LevelWarn, "old cut-offs were not removed from the server",
-			slog.Any("error", &serverError{"XTRIM", err}))
-	}
 }
 
 // Ready returns nil if this process has applied all cut-offs and receives those that
@@ -174,8 +156,9 @@ func (c *Cutoffs) Ready() error {
 // because a server that took over may have other entries: none is missed, and applying
 // one twice has no effect. It does so every ten minutes as well, to apply those that
 // Apply has refused, at first after ten seconds, and to find out whether the server has
-// lost some. Lost ones hold at the replicas that had received them. The log says so: they
-// have to be recorded again for others.
+// lost some. It does so within five seconds if the last of them is gone. Lost ones hold at
+// the replicas that had received them. The log says so: they have to be recorded again for
+// others.
 func (c *Cutoffs) Follow(ctx context.Context) error {
 	if !c.following.CompareAndSwap(false, true) {
 		return errors.New("valkey: Follow runs already")

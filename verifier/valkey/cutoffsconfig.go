@@ -34,15 +34,15 @@ type CutoffsConfig struct {
 	// means "drawbridge:".
 	Prefix string
 
-	// Lifetime is how long a cut-off is recorded, and then applied by replicas that
-	// start: CutoffLifetime of the verifiers. It has to be the same for all that share a
-	// Prefix, because each of them removes what is older than its own. Age is by the clock
-	// of the server: what was recorded while that was behind by more than Lifetime is
-	// removed early. Zero means 24 hours, as there; the maximum is 366 days.
+	// Lifetime is for how long replicas that start apply a cut-off: CutoffLifetime of the
+	// verifiers. All replicas with the same Prefix need the same. A cut-off is recorded
+	// for at least a day, and for the Lifetime of the replica that records it, but those
+	// with a longer one may miss it after that. Zero means 24 hours, as in verifiers; the
+	// maximum is 366 days.
 	Lifetime time.Duration
 
-	// Timeout is how long CutOff waits for the server at most, for each of two commands,
-	// and by how much the server may be late before Follow connects again. Zero means
+	// Timeout is how long CutOff waits for the server at most, once to record a cut-off
+	// and once to remove old ones, and by how much the server may be late before Follow connects again. Zero means
 	// one second; the maximum is one minute.
 	Timeout time.Duration
 

@@ -43,6 +43,9 @@
 //	down, and Dangerously-     accepted once by each process,    as above
 //	AcceptWhileDown            records in the log with a count
 //	slow, paused               503 after Timeout                 as down
+//	more requests at once      wait until Timeout for one of     –
+//	than it answers            1,000 places, then 503, also
+//	                           with DangerouslyAcceptWhileDown
 //	connection lost            503 for requests on their way,    read again from the beginning
 //	                           and for the next one over each
 //	                           connection of the client
@@ -71,14 +74,27 @@
 // new primary had not received, usually the last milliseconds, and these proofs are
 // accepted once more. min-replicas-to-write bounds that, nonces bound for how long a
 // proof is of use ([proof.DPoPConfig].NonceKeys), and appendonly keeps the records over
-// a restart, up to the last second with appendfsync everysec. A clock of the server that
-// jumps ahead ends records early. Cut-offs need appendonly: they are of use for a day,
-// and exist nowhere else.
+// a restart, up to the last second with appendfsync everysec. Cut-offs need appendonly:
+// they are of use for a day, and exist nowhere else.
+//
+// # Clocks
+//
+// The clocks of replicas may differ by 30 seconds, whatever the Leeway of the
+// [proof.DPoPConfig]. If they differ by more, a proof of a client whose clock is ahead by
+// that Leeway may be accepted twice: first by a replica that is ahead, and, when the record
+// has ended, by one that is behind. A record is held for a duration from its use on, so
+// that it depends neither on the iat of the proof nor on what the clock of the server says.
+// One that jumps ahead ends records early.
+//
+// The Until of a cut-off, and not the time at which the server has added it, decides
+// whether replicas that start need it, and when it is removed. A clock of the server that is
+// wrong, or goes back, loses none. A cut-off that is too old by the clock of one replica is
+// removed only if it is so by that of the server, too, and fifteen minutes later.
 //
 // Nothing on the server is secret, and all of it is believed: those who may write there
 // can have proofs refused, and users cut off; those who may delete can have a proof
-// accepted again. The commands are SET and INFO for a ProofStore, and XADD, XTRIM, XREAD
+// accepted again. The commands are SET and INFO for a ProofStore, and XADD, XDEL, XREAD
 // and INFO for Cutoffs, on keys below the prefix:
 //
-//	ACL SETUSER drawbridge on >… resetkeys ~drawbridge:* -@all +hello +ping +client +cluster +set +info +xadd +xtrim +xread
+//	ACL SETUSER drawbridge on >… resetkeys ~drawbridge:* -@all +hello +ping +client +cluster +set +info +xadd +xdel +xread
 package valkey

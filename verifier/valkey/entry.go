@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -12,26 +13,41 @@ import (
 	"github.com/drawbridge-rpc/drawbridge/verifier"
 )
 
-// The fields of an entry of the stream. Each entry has the issuer, until, and the names of
-// the cut-off. Others that a later version may add have no effect.
+// The fields of an entry of the stream. Each entry has the issuer, until, the lifetime, and
+// the names of the cut-off. Others that a later version may add have no effect.
 const (
-	fieldIssuer  = "issuer"
-	fieldSubject = "subject"
-	fieldSession = "session"
-	fieldClient  = "client"
-	fieldUntil   = "until" // nanoseconds since 1970
+	fieldIssuer   = "issuer"
+	fieldSubject  = "subject"
+	fieldSession  = "session"
+	fieldClient   = "client"
+	fieldUntil    = "until"    // nanoseconds since 1970
+	fieldLifetime = "lifetime" // seconds
 )
 
 // maxName bounds an issuer and a name, in bytes: they come from a token.
 const maxName = token.MaxLength
 
+// An entry is what the stream has of a cut-off.
+type entry struct {
+	verifier.Cutoff
+
+	// lifetime is that of the replica which recorded it. Zero if the entry has none that
+	// is usable.
+	lifetime time.Duration
+}
+
 // encode returns the fields of an entry, or what is wrong with the cut-off.
-func encode(c *verifier.Cutoff) ([]string, error) {
-	if err := check(c); err != nil {
+func encode(e *entry) ([]string, error) {
+	if err := check(&e.Cutoff); err != nil {
 		return nil, fmt.Errorf("valkey: Cutoff %w", err)
 	}
-	fields := []string{fieldIssuer, c.Issuer, fieldUntil, strconv.FormatInt(c.Until.UnixNano(), 10)}
-	for _, field := range [...][2]string{{fieldSubject, c.Subject}, {fieldSession, c.SessionID}, {fieldClient, c.ClientID}} {
+	seconds := int64((e.lifetime + time.Second - 1) / time.Second)
+	fields := []string{
+		fieldIssuer, e.Issuer,
+		fieldUntil, strconv.FormatInt(e.Until.UnixNano(), 10),
+		fieldLifetime, strconv.FormatInt(seconds, 10),
+	}
+	for _, field := range [...][2]string{{fieldSubject, e.Subject}, {fieldSession, e.SessionID}, {fieldClient, e.ClientID}} {
 		if field[1] != "" {
 			fields = append(fields, field[0], field[1])
 		}
@@ -57,21 +73,26 @@ func check(c *verifier.Cutoff) error {
 	}
 }
 
-// decode returns the cut-off of an entry.
-func decode(fields map[string]string) (verifier.Cutoff, error) {
+// decode returns an entry from its fields. A lifetime that is not usable does not hide the
+// cut-off.
+func decode(fields map[string]string) (entry, error) {
 	nanoseconds, err := strconv.ParseInt(fields[fieldUntil], 10, 64)
 	if err != nil {
-		return verifier.Cutoff{}, errors.New("has no usable until")
+		return entry{}, errors.New("has no usable until")
 	}
-	c := verifier.Cutoff{
+	e := entry{Cutoff: verifier.Cutoff{
 		Issuer:    fields[fieldIssuer],
 		Subject:   fields[fieldSubject],
 		SessionID: fields[fieldSession],
 		ClientID:  fields[fieldClient],
 		Until:     time.Unix(0, nanoseconds),
+	}}
+	const most = int64(maxCutoffLifetime / time.Second)
+	if seconds, err := strconv.ParseInt(fields[fieldLifetime], 10, 64); err == nil && seconds > 0 && seconds <= most {
+		e.lifetime = time.Duration(seconds) * time.Second
 	}
-	err = check(&c)
-	return c, err
+	err = check(&e.Cutoff)
+	return e, err
 }
 
 // A streamID identifies an entry of the stream. It has the time of the server, in
@@ -88,8 +109,8 @@ func parseStreamID(text string) (streamID, error) {
 	return streamID{milliseconds, sequence}, nil
 }
 
-// milliseconds returns a duration or a time since 1970 as a streamID has it.
-func milliseconds(d time.Duration) uint64 { return uint64(max(0, d.Milliseconds())) }
+// time returns the time of the server, or one in the far future if that has none.
+func (i streamID) time() time.Time { return time.UnixMilli(int64(min(i.milliseconds, math.MaxInt64))) }
 
 func (i streamID) String() string {
 	return strconv.FormatUint(i.milliseconds, 10) + "-" + strconv.FormatUint(i.sequence, 10)

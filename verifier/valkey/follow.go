@@ -3,7 +3,6 @@ package valkey
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"strconv"
 	"time"
 
@@ -34,8 +33,8 @@ type follower struct {
 
 	acquired chan rueidis.DedicatedClient // nil if none is being acquired
 	client   rueidis.DedicatedClient
-	known    []streamID // what the stream had in the last pass, and since
-	tally    tally      // of the last pass, and since
+	known    []mark // what the stream had in the last pass, and since
+	tally    tally  // of the last pass, and since
 	reported tally
 	retry    time.Duration
 	policy   error     // as reported
@@ -96,63 +95,48 @@ func (f *follower) pass(ctx context.Context) error {
 	}
 	var (
 		last  streamID
-		seen  []streamID
+		seen  []mark
 		tally tally
 	)
 	for {
-		ids, err := f.read(ctx, last, 0, &tally)
+		marks, err := f.read(ctx, last, 0, &tally)
 		if err != nil {
 			return err
 		}
-		seen = append(seen, ids...)
-		if len(ids) < readCount {
+		seen = append(seen, marks...)
+		if len(marks) < readCount {
 			break
 		}
-		last = ids[len(ids)-1]
+		last = marks[len(marks)-1].id
 	}
-	if lost := f.lost(seen); lost > 0 {
-		logOf(f.logger).LogAttrs(ctx, slog.LevelError, "the server has lost cut-offs: they hold here, and replicas that start do not get them", slog.Int("count", lost))
-	}
-	f.known = seen
+	f.remember(ctx, seen)
 	f.report(ctx, tally)
 	return nil
 }
 
-// lost returns how many cut-offs that were there before, and should still be, are not in
-// the stream. Both lists are sorted.
-func (f *follower) lost(seen []streamID) (count int) {
-	oldest := milliseconds(time.Since(time.Unix(0, 0)) - f.lifetime)
-	for _, id := range f.known {
-		for len(seen) > 0 && seen[0].compare(id) < 0 {
-			seen = seen[1:]
-		}
-		if (len(seen) == 0 || seen[0] != id) && id.milliseconds > oldest {
-			count++
-		}
-	}
-	return count
-}
-
-// live applies what comes, until it is time for another pass.
+// live applies what comes, until it is time for another pass: soon, or at once if the stream
+// is not the one of the last pass.
 func (f *follower) live(ctx context.Context) error {
 	end := time.Now().Add(f.untilNextPass())
 	for remaining := time.Until(end); remaining > 0; remaining = time.Until(end) {
-		var last streamID
-		if len(f.known) > 0 {
-			last = f.known[len(f.known)-1]
-		}
-		tally := f.tally
-		ids, err := f.read(ctx, last, max(time.Millisecond, min(remaining, f.pace.block)), &tally)
+		last, tally := f.last(), f.tally
+		marks, err := f.read(ctx, last, max(time.Millisecond, min(remaining, f.pace.block)), &tally)
 		if err != nil {
 			return err
 		}
-		f.known = append(f.known, ids...)
+		f.known = append(f.known, marks...)
 		if tally.refused > f.tally.refused {
 			if soon := time.Now().Add(f.pace.leastRetry); soon.Before(end) {
 				end = soon
 			}
 		}
 		f.report(ctx, tally)
+		if last == (streamID{}) {
+			continue
+		}
+		if has, err := f.has(ctx, last); err != nil || !has {
+			return err
+		}
 	}
 	return nil
 }
@@ -168,44 +152,58 @@ func (f *follower) untilNextPass() time.Duration {
 
 // read reads and applies the entries after one, readCount at most. If there are none, it
 // waits for them, unless block is zero. It adds to the tally.
-func (f *follower) read(ctx context.Context, after streamID, block time.Duration, tally *tally) ([]streamID, error) {
-	entries, err := f.fetch(ctx, after, block)
+func (f *follower) read(ctx context.Context, after streamID, block time.Duration, tally *tally) ([]mark, error) {
+	entries, err := f.fetch(ctx, after, block, readCount)
 	if err != nil {
 		return nil, err
 	}
-	ids := make([]streamID, len(entries))
+	marks := make([]mark, len(entries))
 	for i, entry := range entries {
-		if ids[i], err = parseStreamID(entry.ID); err != nil {
+		if marks[i].id, err = parseStreamID(entry.ID); err != nil {
 			return nil, err
 		}
-		f.set(entry, tally)
+		marks[i].needed = f.set(entry, tally)
 	}
-	return ids, nil
+	return marks, nil
 }
 
-// fetch is XREAD. rueidis would repeat it over another connection if it knew the command.
-func (f *follower) fetch(ctx context.Context, after streamID, block time.Duration) ([]rueidis.XRangeEntry, error) {
+// fetch reads entries with the connection of the follower. rueidis would repeat XREAD over
+// another connection if it knew the command.
+func (f *follower) fetch(ctx context.Context, after streamID, block time.Duration, count int) ([]rueidis.XRangeEntry, error) {
 	// rueidis does not heed the cancelation of a context that has a deadline.
 	limited, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	defer context.AfterFunc(ctx, cancel)()
 	defer time.AfterFunc(block+f.commands.timeout, cancel).Stop()
 
-	command := f.client.B().Arbitrary("XREAD").Args("COUNT", strconv.Itoa(readCount))
-	if block > 0 {
-		command = command.Args("BLOCK", strconv.FormatInt(block.Milliseconds(), 10))
-	}
-	streams, err := f.client.Do(limited, command.Args("STREAMS").Keys(f.key).Args(after.String()).Blocking()).AsXRead()
+	command := f.client.B().Arbitrary("XREAD").Args(readArgs(block, count)...).Keys(f.key).Args(after.String()).Blocking()
+	entries, err := entriesOf(f.client.Do(limited, command), f.key)
 	switch {
-	case rueidis.IsRedisNil(err):
-		return nil, nil
-	case ctx.Err() != nil:
+	case err != nil && ctx.Err() != nil:
 		return nil, ctx.Err()
-	case limited.Err() != nil:
+	case err != nil && limited.Err() != nil:
 		return nil, errSlow
 	default:
-		return streams[f.key], err
+		return entries, err
 	}
+}
+
+// readArgs returns the arguments of XREAD before the key.
+func readArgs(block time.Duration, count int) []string {
+	args := []string{"COUNT", strconv.Itoa(count)}
+	if block > 0 {
+		args = append(args, "BLOCK", strconv.FormatInt(block.Milliseconds(), 10))
+	}
+	return append(args, "STREAMS")
+}
+
+// entriesOf returns the answer to XREAD.
+func entriesOf(answer rueidis.RedisResult, key string) ([]rueidis.XRangeEntry, error) {
+	streams, err := answer.AsXRead()
+	if rueidis.IsRedisNil(err) {
+		return nil, nil
+	}
+	return streams[key], err
 }
 
 // A tally counts the entries that were not applied.
@@ -216,24 +214,26 @@ type tally struct {
 	full      error // an ErrCutoffsFull
 }
 
-// set applies an entry.
-func (f *follower) set(entry rueidis.XRangeEntry, t *tally) {
-	cutoff, err := decode(entry.FieldValues)
+// set applies an entry, and returns until when it is needed.
+func (f *follower) set(e rueidis.XRangeEntry, t *tally) (needed int64) {
+	decoded, err := decode(e.FieldValues)
 	if err != nil {
 		t.malformed++
-		t.note(errors.New("entry " + entry.ID + " " + err.Error()))
-		return
+		t.note(errors.New("entry " + e.ID + " " + err.Error()))
+		return 0
 	}
-	if time.Since(cutoff.Until) > f.lifetime {
-		return
+	needed = decoded.Until.Add(max(f.lifetime, decoded.lifetime)).UnixNano()
+	if time.Since(decoded.Until) > f.lifetime {
+		return needed
 	}
-	if err := f.apply(cutoff); err != nil {
+	if err := f.apply(decoded.Cutoff); err != nil {
 		t.refused++
 		t.note(err)
 		if t.full == nil && errors.Is(err, verifier.ErrCutoffsFull) {
 			t.full = err
 		}
 	}
+	return needed
 }
 
 func (t *tally) note(err error) {

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/drawbridge-rpc/drawbridge/verifier/proof"
@@ -19,7 +20,8 @@ const outageReminder = time.Minute
 
 // An outage accepts proofs while the server is down, once by this process.
 type outage struct {
-	logger *slog.Logger
+	logger  *slog.Logger
+	answers *atomic.Uint64 // of the server, to any request
 	// local has the proofs that this process has accepted, also while the server was up.
 	local *proof.MemoryStore
 
@@ -30,9 +32,9 @@ type outage struct {
 	total    uint64
 }
 
-func newOutage(logger *slog.Logger) (*outage, error) {
+func newOutage(logger *slog.Logger, answers *atomic.Uint64) (*outage, error) {
 	local, err := proof.NewMemoryStore(proof.MemoryStoreConfig{})
-	return &outage{logger: logger, local: local}, err
+	return &outage{logger: logger, answers: answers, local: local}, err
 }
 
 // AcceptedWhileDown returns how many proofs were accepted although the server could not
@@ -52,12 +54,17 @@ func (o *outage) consume(ctx context.Context, key, id string, until time.Time, r
 	if errors.Is(local, proof.ErrUsed) {
 		return local
 	}
+	answers := o.answers.Load()
 	err := record()
 	switch {
 	case err == nil || errors.Is(err, proof.ErrUsed):
 		o.end(ctx)
 		return err
-	case ctx.Err() != nil || !isOutage(err) && !o.explains(err):
+	case ctx.Err() != nil || !isOutage(err):
+		return err
+	case !isAnswer(err) && o.answers.Load() != answers:
+		// The server serves others. So many requests that this process does not keep up
+		// with the answers must not end the protection.
 		return err
 	case local != nil:
 		return fmt.Errorf("%w; this process: %w", err, local)
@@ -68,20 +75,14 @@ func (o *outage) consume(ctx context.Context, key, id string, until time.Time, r
 }
 
 // isOutage reports whether an error says that the server serves nobody at the moment. Any
-// other answer is one: a client must not end the protection by filling the server.
+// other answer is one: a client must not end the protection by filling the server, nor by
+// sending more than this process asks about at a time.
 func isOutage(err error) bool {
 	if errors.Is(err, rueidis.ErrClosing) || errors.Is(err, errBusy) || isPolicy(err) {
-		return false // Clients alone can make it busy.
+		return false
 	}
 	answer, ok := errors.AsType[*rueidis.RedisError](err)
 	return !ok || answer.IsLoading() || answer.IsClusterDown() || answer.IsTryAgain() || strings.HasPrefix(answer.Error(), "MASTERDOWN")
-}
-
-// explains reports whether a lack of places is due to an outage that was noticed before.
-func (o *outage) explains(err error) bool {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return errors.Is(err, errBusy) && !o.since.IsZero()
 }
 
 func (o *outage) accept(ctx context.Context, cause error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -121,4 +122,80 @@ func TestAcceptWhileDownIsBounded(t *testing.T) {
 	if err := use(store, "another", "1"); err != nil {
 		t.Errorf("another client: got %v", err)
 	}
+}
+
+// TestLoadIsNoOutage: what clients alone can bring about does not end the protection.
+func TestLoadIsNoOutage(t *testing.T) {
+	t.Parallel()
+	s := startServer(t)
+	var log logs
+	limit := func(c *valkey.ProofStoreConfig) { c.Timeout, c.Logger = 300*time.Millisecond, log.logger() }
+	dangerous := func(c *valkey.ProofStoreConfig) { c.DangerouslyAcceptWhileDown = true }
+	store, usual := newStore(t, s.client(), limit, dangerous), newStore(t, s.client(), limit)
+	recovers(t, store, "1")
+	recovers(t, usual, "1")
+
+	// All places are taken.
+	for _, store := range []*valkey.ProofStore{store, usual} {
+		release := store.Occupy()
+		start := time.Now()
+		wantUnavailable(t, store, "too many")
+		if waited := time.Since(start); waited < 600*time.Millisecond || waited > patience/2 {
+			t.Errorf("two commands with a Timeout of 300 ms took %v", waited)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(10*time.Millisecond, cancel)
+		if err := store.Consume(ctx, hashOf("k"), hashOf("ended"), time.Now().Add(time.Minute)); !errors.Is(err, context.Canceled) || !errors.Is(err, token.ErrUnavailable) {
+			t.Errorf("the request ends: got %v", err)
+		}
+		release()
+		recovers(t, store, "2")
+	}
+
+	// The server answers others.
+	s.pause()
+	others, end := context.WithCancel(t.Context())
+	go func() {
+		for others.Err() == nil {
+			store.Answered()
+			time.Sleep(time.Millisecond)
+		}
+	}()
+	err := use(store, "k", "3")
+	end()
+	if !errors.Is(err, token.ErrUnavailable) {
+		t.Errorf("others are answered: got %v", err)
+	}
+	if n := store.AcceptedWhileDown(); n != 0 || log.String() != "" {
+		t.Errorf("%d were accepted: %s", n, log.String())
+	}
+	eventually(t, func() error { return use(store, "k", time.Now().String()) }) // None is answered.
+	if n := store.AcceptedWhileDown(); n != 1 {
+		t.Errorf("%d were accepted", n)
+	}
+	s.resume()
+}
+
+// TestWaitsForPlace: a request that finds no place waits for one.
+func TestWaitsForPlace(t *testing.T) {
+	t.Parallel()
+	s := startServer(t)
+	store := newStore(t, s.client())
+	recovers(t, store, "1")
+	time.AfterFunc(20*time.Millisecond, store.Occupy())
+	start := time.Now()
+	if err := use(store, "k", "2"); err != nil || time.Since(start) < 10*time.Millisecond {
+		t.Errorf("got %v after %v", err, time.Since(start))
+	}
+	wantUsed(t, store, "2")
+
+	// A place that is free too late leaves the server less than the Timeout.
+	late := newStore(t, s.client(), func(c *valkey.ProofStoreConfig) { c.Timeout = 400 * time.Millisecond })
+	recovers(t, late, "3")
+	s.pause()
+	time.AfterFunc(100*time.Millisecond, late.Occupy())
+	if err := use(late, "k", "4"); !errors.Is(err, token.ErrUnavailable) || !strings.Contains(err.Error(), "too many") {
+		t.Errorf("got %v", err)
+	}
+	s.resume()
 }

@@ -15,6 +15,11 @@ const (
 	hashLength = 43
 	// maxRecord is more than the half hour for which a record is held at most.
 	maxRecord = time.Hour
+	// replicaSkew is by how much longer than asked for a record is held. A replica whose
+	// clock is ahead takes the proof for older than others do, who will accept it for
+	// longer. This store cannot know by how much, and a record that is held for too long
+	// does no harm.
+	replicaSkew = 30 * time.Second
 )
 
 // The errors of a proof that is not recorded, whatever the server says.
@@ -28,21 +33,23 @@ var (
 // use, by any number of processes.
 //
 // A record is one key, whose value is empty, and which ends by itself: SET key "" NX PX.
-// It takes about 250 bytes of the server for about 95 seconds, with the default Lifetime
-// and Leeway of a [proof.DPoPConfig]; 1,000 requests a second take about 25 MB. For how
-// long it is held is computed with the clock of this process, as whether the proof is
-// recent was; the server is told a duration, so that its clock need not agree.
+// It takes about 250 bytes of the server for up to three minutes, with the default Lifetime
+// and Leeway of a [proof.DPoPConfig]; 1,000 requests a second take up to 45 MB. The server
+// is given a duration, so that its clock need not agree with that of this process. It is
+// 30 seconds longer than asked for, so that those of the replicas need not agree, either:
+// see the package documentation.
 //
 // A ProofStore has no quota for each client. A count that all replicas share needs a
 // script, a second key for each client in the same slot, and a window that is an
 // approximation, and the server has more space than a process: to fill a gigabyte, a
-// client has to make 40,000 proofs a second, each with a signature that this process has
+// client has to make 20,000 proofs a second, each with a signature that this process has
 // verified. Limit its rate in front of that. When the server is full, proofs are refused
 // as unavailable, and nothing is removed.
 type ProofStore struct {
 	commands *commands
 	eviction *evictionCheck // nil if none is asked for
 	prefix   string
+	skew     time.Duration
 	outage   *outage // nil if proofs are refused while the server is down
 }
 
@@ -56,13 +63,13 @@ func NewProofStore(config ProofStoreConfig) (*ProofStore, error) {
 		return nil, err
 	}
 	config = config.withDefaults()
-	s := &ProofStore{commands: newCommands(config.Client, config.Timeout), prefix: config.Prefix}
+	s := &ProofStore{commands: newCommands(config.Client, config.Timeout), prefix: config.Prefix, skew: replicaSkew}
 	if !config.DangerouslyAssumeNoEviction {
 		s.eviction = &evictionCheck{client: config.Client, allowed: func(policy string) bool { return policy == "noeviction" }}
 	}
 	if config.DangerouslyAcceptWhileDown {
 		var err error
-		if s.outage, err = newOutage(config.Logger); err != nil {
+		if s.outage, err = newOutage(config.Logger, &s.commands.answers); err != nil {
 			return nil, err
 		}
 	}
@@ -96,7 +103,7 @@ func (s *ProofStore) Consume(ctx context.Context, key, id string, until time.Tim
 }
 
 func (s *ProofStore) record(ctx context.Context, key, id string, lifetime time.Duration) error {
-	return s.set(ctx, s.prefix+"proof:"+key+":"+id, lifetime, true)
+	return s.set(ctx, s.prefix+"proof:"+key+":"+id, lifetime+s.skew, true)
 }
 
 // set writes a key. It returns ErrUsed if that must be new and is not.

@@ -95,7 +95,7 @@ func TestServerDown(t *testing.T) {
 }
 
 // TestServerSlow: a request waits for the Timeout, and not longer, for a server that is
-// silent. Beyond a number of requests that wait, the others are refused at once.
+// silent.
 func TestServerSlow(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {

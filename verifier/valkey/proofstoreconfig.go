@@ -22,8 +22,9 @@ type ProofStoreConfig struct {
 	// alone. Empty means "drawbridge:".
 	Prefix string
 
-	// Timeout is how long a request waits for the server at most. Zero means one
-	// second; the maximum is one minute.
+	// Timeout is how long a request waits for the server at most. That includes waiting
+	// for one of the 1,000 places of requests that the server is asked about at a time.
+	// Zero means one second; the maximum is one minute.
 	Timeout time.Duration
 
 	// Logger receives what DangerouslyAcceptWhileDown lets through. Nil means
@@ -31,15 +32,17 @@ type ProofStoreConfig struct {
 	Logger *slog.Logger
 
 	// DangerouslyAcceptWhileDown accepts proofs that the server cannot be asked about:
-	// it is not reachable, does not answer within Timeout, or answers that it is loading
-	// or failing over. A stolen request can then be sent again, to each replica once,
+	// it is not reachable, does not answer anything within Timeout, or answers that it is
+	// loading or failing over. A stolen request can then be sent again, to each replica once,
 	// until the proof is too old; an attacker who can keep the server from being reached
 	// can do that at any time. Each process remembers the proofs that it has accepted,
 	// before and during the outage, with the default bounds of [proof.MemoryStore], and
 	// refuses those.
 	//
 	// An error that the server answers with, because it is full, evicts keys, or denies
-	// the command, is not an outage: the proof is refused.
+	// the command, is not an outage: the proof is refused. Neither is it one if requests
+	// have had no answer while others had, or had to wait for one of the 1,000 places:
+	// clients alone can bring that about.
 	DangerouslyAcceptWhileDown bool
 
 	// DangerouslyAssumeNoEviction does not ask the server whether it evicts keys. It is

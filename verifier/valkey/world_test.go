@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -127,15 +128,38 @@ func TestReplayAtAnotherReplica(t *testing.T) {
 		}
 		return nil
 	})
-	if err := w.cutoffs[1].CutOff(t.Context(), verifier.Cutoff{Issuer: w.issuer.URL, Subject: "user-1"}); err != nil {
-		t.Fatal(err)
-	}
+	eventually(t, func() error {
+		return w.cutoffs[1].CutOff(t.Context(), verifier.Cutoff{Issuer: w.issuer.URL, Subject: "user-1"})
+	})
 	eventually(t, func() error {
 		if status, _ := w.get(t, 0, raw, prove()); status != http.StatusUnauthorized {
 			return http.ErrAbortHandler
 		}
 		return nil
 	})
+}
+
+// TestRecordOutlivesProof: a record is held until a replica whose clock is behind by 30 s
+// refuses a proof that was accepted with an iat as far ahead as is tolerated (R9449-11.1).
+func TestRecordOutlivesProof(t *testing.T) {
+	t.Parallel()
+	s := startServer(t)
+	w := newWorld(t, s)
+	raw := w.mint(w.key.Confirmation())
+	const (
+		lifetime, leeway = time.Minute, 30 * time.Second // the defaults
+		behind           = 30 * time.Second
+	)
+	issued := time.Now().Add(leeway - 5*time.Second)
+	proved := w.key.Prove(authtest.Proof{Method: http.MethodGet, URL: w.base + "/items", AccessToken: raw, ID: "jti-1", IssuedAt: issued})
+	if status, challenge := w.get(t, 0, raw, proved); status != http.StatusOK {
+		t.Fatalf("got %d %s", status, challenge)
+	}
+	left, _ := strconv.Atoi(s.do("PTTL", "drawbridge:proof:"+w.key.Thumbprint()+":"+hashOf("jti-1")))
+	end := time.Now().Add(time.Duration(left) * time.Millisecond)
+	if last := issued.Add(lifetime + leeway + behind); end.Before(last) {
+		t.Errorf("the record ends %v before the proof", last.Sub(end))
+	}
 }
 
 // TestLogoutReachesAll: a back-channel logout that one replica receives ends the session at

@@ -49,8 +49,8 @@ func (d Adapter) Authorizer() *Authorizer { return d.authorizer }
 // as it is.
 //
 // A request is the same if requirement, resource and credential are, and, where the
-// requirement has a condition that depends on it, the message. If its decision was left open, see [Request].MessageFollows, it is made now. Another one
-// is decided under the configuration of the first decision of this Authorizer, so
+// requirement depends on them, procedure and message. If its decision was left open, see
+// [Request].MessageFollows, it is made now. Another one is decided under the configuration of the first decision of this Authorizer, so
 // that a call never sees two.
 func (d Adapter) Authorize(ctx context.Context, req *Request) (context.Context, *challenge.DenialError) {
 	var w walk

@@ -64,19 +64,26 @@ func (c *Caller) Value(key any) any {
 	return nil
 }
 
-// judgedKey is the context key of the message that a decision of an Authorizer was about.
+// judgedKey is the context key of the judged call of an Authorizer.
 type judgedKey struct{ owner *Authorizer }
 
-// hasJudged reports whether the decision that ctx carries is one about a message.
-func (a *Authorizer) hasJudged(ctx context.Context, message proto.Message) bool {
-	return message != nil && ctx.Value(judgedKey{a}) == message
+// A judged is the call that a decision was about, if the decision depends on it.
+type judged struct {
+	procedure, credential string
+	message               proto.Message
+}
+
+// hasJudged reports whether the decision about c that ctx carries is one about the call of
+// req.
+func (c *Caller) hasJudged(ctx context.Context, req *Request) bool {
+	return ctx.Value(judgedKey{c.at.state.owner}) == judged{req.Procedure, c.credential, req.Message}
 }
 
 // newContext returns a context that carries the caller of a request. If the decision depends
-// on its message, the context carries that, too: with another message, it does not stand.
+// on the call, the context carries that, too: for another call, it does not stand.
 func (c *Caller) newContext(ctx context.Context, req *Request) context.Context {
-	if req.Message != nil && c.at.requirement != nil && !c.at.requirement.StandsFor() {
-		ctx = context.WithValue(ctx, judgedKey{c.at.state.owner}, req.Message)
+	if !c.at.isOpen && c.at.requirement != nil && !c.at.requirement.StandsFor() {
+		ctx = context.WithValue(ctx, judgedKey{c.at.state.owner}, judged{req.Procedure, c.credential, req.Message})
 	}
 	return &callerContext{Context: ctx, caller: *c}
 }

@@ -377,7 +377,7 @@ func TestProofIsCheckedOnce(t *testing.T) {
 	address := rpctest.ServeHTTP(t, bridge.Protect(outer, handlers.ConnectMux(connectauth.WithAuthorizer(w.authorizer))))
 	raw := w.mint(true)
 	header := http.Header{"Authorization": {"DPoP " + raw}, "Dpop": {w.prove(rpctest.Unary, raw, "")}}
-	// The proof of one token is none of another, whoever was let in further out.
+	// A proof for one token is refused for another, also if the first was let in further out.
 	path, other := rpctest.Procedure(rpctest.GuardedService, rpctest.Unary), w.mint(true)
 	decide := func(ctx context.Context, raw, procedure, dpop string) (context.Context, error) {
 		r := &http.Request{Method: http.MethodPost, URL: &url.URL{Path: path}, Host: "api.example.com", Header: http.Header{"Authorization": {"DPoP " + raw}, "Dpop": {dpop}}}

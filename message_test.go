@@ -11,6 +11,7 @@ import (
 	"connectrpc.com/connect"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/drawbridge-rpc/drawbridge"
@@ -233,8 +234,9 @@ func TestCheckMessage(t *testing.T) {
 	}
 }
 
-// TestDecisionStandsForItsMessage: a decision about one message, or one method, is none about
-// another one, whoever calls with its context.
+// TestDecisionStandsForItsMessage: a decision about a message does not count for another
+// message, nor one about a method for another method, where the second call has the context
+// of the first.
 func TestDecisionStandsForItsMessage(t *testing.T) {
 	t.Parallel()
 	unary, client := rpctest.Procedure(rpctest.GuardedService, rpctest.Unary), rpctest.Procedure(rpctest.GuardedService, rpctest.Client)
@@ -291,6 +293,40 @@ func TestDecisionStandsForItsMessage(t *testing.T) {
 	}
 }
 
+// TestDecisionStandsForItsProcedure: the rule of a service without a descriptor is that of many
+// procedures, and what it asks of one is not asked of another, even with the same message. The
+// very same call is decided once.
+func TestDecisionStandsForItsProcedure(t *testing.T) {
+	t.Parallel()
+	var seen counting
+	w := rpctest.NewWorld(t, func(cfg *drawbridge.Config) {
+		cfg.Compiler.Questions = onlyMethod("List")
+		cfg.Observers = []drawbridge.Observer{&seen}
+		cfg.Policy.Services["a.v1.A"] = policy.Service{NoDescriptor: true, Rule: policy.Rule{Question: &policy.Question{Resource: policy.Entity{Type: "t", ID: "'1'"}}}}
+	})
+	for name, message := range map[string]proto.Message{"no message": nil, "a message": wrapperspb.String("x")} {
+		request := func(method, raw string) *drawbridge.Request {
+			req := sent{Procedure: "/a.v1.A/" + method, Authorization: []string{"Bearer " + raw}}.Request()
+			req.Message = message
+			return &req
+		}
+		before := seen.allowed.Load()
+		ctx, denial := w.Adapter().Authorize(t.Context(), request("List", rpctest.TokenGood))
+		if denial != nil {
+			t.Fatal(denial)
+		}
+		if again, denial := w.Adapter().Authorize(ctx, request("List", rpctest.TokenGood)); denial != nil || again != ctx || seen.allowed.Load() != before+1 {
+			t.Errorf("%s: the same call is decided again: %v", name, denial)
+		}
+		if _, denial := w.Adapter().Authorize(ctx, request("Delete", rpctest.TokenGood)); denial == nil || denial.Reason != challenge.ReasonForbidden {
+			t.Errorf("%s: another procedure: got %v", name, denial)
+		}
+		if _, denial := w.Adapter().Authorize(ctx, request("List", rpctest.TokenBad)); denial == nil || denial.Reason != challenge.ReasonInvalidToken {
+			t.Errorf("%s: another token: got %v", name, denial)
+		}
+	}
+}
+
 // onlyMethod answers questions with the name of a method.
 type onlyMethod string
 
@@ -334,8 +370,8 @@ type revocableVerifier struct {
 
 func (v *revocableVerifier) Revoked(*token.Info) bool { return v.revoked.Load() }
 
-// TestLyingCondition: a condition that says it needs no message, and then that it does, lets
-// nobody in.
+// TestLyingCondition: a call is denied if its condition claims to need no message, and then
+// asks for one.
 func TestLyingCondition(t *testing.T) {
 	t.Parallel()
 	w := rpctest.NewWorld(t, func(cfg *drawbridge.Config) {

@@ -109,11 +109,20 @@ func newState(owner *Authorizer, cfg *Config) (*state, error) {
 }
 
 func (s *state) newRule(requirement *policy.Requirement) *rule {
+	r := &rule{requirement: requirement, checkpoints: s.newCheckpoints(requirement, false)}
+	if requirement != nil && requirement.NeedsMessage() {
+		r.open = s.newCheckpoints(requirement, true)
+	}
+	return r
+}
+
+// newCheckpoints returns a checkpoint for each address.
+func (s *state) newCheckpoints(requirement *policy.Requirement, isOpen bool) []checkpoint {
 	addresses := s.directory.Addresses()
-	r := &rule{requirement: requirement, checkpoints: make([]checkpoint, len(addresses))}
+	checkpoints := make([]checkpoint, len(addresses))
 	for i, address := range addresses {
-		c := &r.checkpoints[i]
-		c.state, c.requirement, c.address, c.resource = s, requirement, address, s.resources[address.Index]
+		c := &checkpoints[i]
+		c.state, c.requirement, c.address, c.resource, c.isOpen = s, requirement, address, s.resources[address.Index], isOpen
 		c.proof = s.extras[address.Resource].proof
 		if requirement != nil && requirement.Proof() != policy.ProofAllowed {
 			c.proof = requirement.Proof()
@@ -121,17 +130,7 @@ func (s *state) newRule(requirement *policy.Requirement) *rule {
 		services := address.Resource.Services()
 		c.isServed = requirement == nil || len(services) == 0 || slices.Contains(services, requirement.Service())
 	}
-	if requirement != nil && requirement.NeedsMessage() {
-		r.open = make([]checkpoint, len(addresses))
-		for i := range r.open {
-			c := &r.checkpoints[i]
-			r.open[i] = checkpoint{
-				state: s, requirement: requirement, address: c.address, resource: c.resource, proof: c.proof,
-				isServed: c.isServed, isOpen: true,
-			}
-		}
-	}
-	return r
+	return checkpoints
 }
 
 // start returns when a decision begins, if it is observed.

@@ -160,7 +160,7 @@ func (w *walk) stands(ctx context.Context, req *Request, caller *Caller) bool {
 	if requirement.Public() {
 		return true
 	}
-	if !requirement.StandsFor() && !caller.at.isOpen && !w.state.owner.hasJudged(ctx, req.Message) {
+	if !requirement.StandsFor() && !caller.at.isOpen && !caller.hasJudged(ctx, req) {
 		return false
 	}
 	if caller.info == nil || req.Transport == nil || req.QueryToken {

@@ -133,3 +133,18 @@ func (condition *claimCondition) has(value any) bool {
 		return false
 	}
 }
+
+// Claims returns the claims that r depends on, as far as it says.
+func (r *Requirement) Claims() []string {
+	var claims []string
+	for i := range r.claims {
+		claims = append(claims, r.claims[i].path[0])
+	}
+	for _, condition := range r.conditions {
+		if reader, ok := condition.(ClaimReader); ok {
+			claims = append(claims, reader.Claims()...)
+		}
+	}
+	slices.Sort(claims)
+	return slices.Compact(claims)
+}

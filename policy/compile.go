@@ -58,8 +58,10 @@ func (config Compiler) Compile(p Policy) (*Table, error) {
 		return nil, err
 	}
 	warned := make(map[string]bool)
+	config.Conditions, config.Questions = asWritten{}, asWritten{}
 	for below := p.replaced; below != nil; below = below.replaced {
-		// What is wrong with a rule that is replaced harms nobody.
+		// What is wrong with a rule that is replaced harms nobody, and its conditions are
+		// compared as they are written.
 		c.warnOfWeaker(config.compile(below).table, warned)
 	}
 	return c.table, nil

@@ -77,6 +77,20 @@ func (c *compiler) condition(where string, rule Rule, target Target) Condition {
 	return c.checked(where+".Condition", rule.Condition, compiled, err, target)
 }
 
+// checked returns what a plug-in compiled, and adds a fault if it is not usable.
+func (c *compiler) checked(where, value string, compiled Condition, err error, target Target) Condition {
+	switch {
+	case err != nil:
+		c.fault(where, value, err.Error(), "")
+		return nil
+	case compiled == nil:
+		c.fault(where, value, "was compiled to nothing, which is a bug of what compiled it", "")
+	case compiled.NeedsMessage() && target.Request == nil:
+		c.fault(where, value, "reads the message of the call, which only the rule of a unary method can", "")
+	}
+	return compiled
+}
+
 // targetOf returns the target of a rule: that of a service without a method.
 func targetOf(service, method string, descriptor protoreflect.ServiceDescriptor) Target {
 	target := Target{Service: service, Method: method}
@@ -127,21 +141,6 @@ func judge(ctx context.Context, condition Condition, in Input) (shortfall *Short
 	default:
 		return forbidden(fmt.Errorf("the condition of the rule: %w", err))
 	}
-}
-
-// Claims returns the claims that r depends on, as far as it says.
-func (r *Requirement) Claims() []string {
-	var claims []string
-	for i := range r.claims {
-		claims = append(claims, r.claims[i].path[0])
-	}
-	for _, condition := range r.conditions {
-		if reader, ok := condition.(ClaimReader); ok {
-			claims = append(claims, reader.Claims()...)
-		}
-	}
-	slices.Sort(claims)
-	return slices.Compact(claims)
 }
 
 // StandsFor reports whether a decision about one call under r is one about every call

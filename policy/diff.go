@@ -192,13 +192,3 @@ func (t *Table) covering(known map[string]*Requirement, procedure string) (requi
 	requirement = t.open[service]
 	return requirement, requirement != nil
 }
-
-// known returns the requirement of each procedure that the table names, and that of each
-// service under "/pkg.Service/*".
-func (t *Table) known() map[string]*Requirement {
-	known := maps.Clone(t.methods)
-	for service, requirement := range t.services {
-		known["/"+service+"/*"] = requirement
-	}
-	return known
-}

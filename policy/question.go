@@ -89,20 +89,6 @@ func (c *compiler) question(where string, rule Rule, target Target) Condition {
 	return c.checked(where, "", compiled, err, target)
 }
 
-// checked returns what a plug-in compiled, and adds a fault if it is not usable.
-func (c *compiler) checked(where, value string, compiled Condition, err error, target Target) Condition {
-	switch {
-	case err != nil:
-		c.fault(where, value, err.Error(), "")
-		return nil
-	case compiled == nil:
-		c.fault(where, value, "was compiled to nothing, which is a bug of what compiled it", "")
-	case compiled.NeedsMessage() && target.Request == nil:
-		c.fault(where, value, "reads the message of the call, which only the rule of a unary method can", "")
-	}
-	return compiled
-}
-
 func (q *Question) clone() *Question {
 	if q == nil {
 		return nil

@@ -70,6 +70,16 @@ func (t *Table) Procedures() iter.Seq2[string, *Requirement] {
 	}
 }
 
+// known returns the requirement of each procedure that the table names, and that of each
+// service under "/pkg.Service/*".
+func (t *Table) known() map[string]*Requirement {
+	known := maps.Clone(t.methods)
+	for service, requirement := range t.services {
+		known["/"+service+"/*"] = requirement
+	}
+	return known
+}
+
 // Resources returns [Policy].Resources as a copy.
 func (t *Table) Resources() map[string][]string { return clonedLists(t.resources) }
 

@@ -52,6 +52,3 @@ func FaultOf(path string, err error) error {
 	r.fault(path, err)
 	return r.faults.Err()
 }
-
-// Distance is that of Levenshtein.
-func Distance(a, b string) int { return distance(a, b) }

@@ -208,16 +208,3 @@ func TestManyFaults(t *testing.T) {
 		t.Errorf("got %d faults, the last is %s", len(got), got[len(got)-1])
 	}
 }
-
-// TestDistance: the nearest name is that with the fewest changes.
-func TestDistance(t *testing.T) {
-	t.Parallel()
-	for _, tt := range []struct {
-		a, b string
-		want int
-	}{{"", "", 0}, {"", "abc", 3}, {"abc", "", 3}, {"abc", "abc", 0}, {"scopes", "scope", 1}, {"scope", "scopes", 1}, {"kitten", "sitting", 3}, {"ab", "ba", 2}} {
-		if got := policyfile.Distance(tt.a, tt.b); got != tt.want {
-			t.Errorf("from %q to %q: got %d, want %d", tt.a, tt.b, got, tt.want)
-		}
-	}
-}

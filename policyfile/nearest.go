@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/drawbridge-rpc/drawbridge/policyfile/internal/spelling"
 )
 
 // unknownRemedy says what a key may have been meant to be that is no field of a message.
@@ -32,31 +34,9 @@ func nearest(names []string, other string) (found string) {
 	least := 1 + len(other)/3
 	other = strings.ToLower(strings.ReplaceAll(other, "-", "_"))
 	for _, name := range names {
-		if d := distance(name, other); d <= least && (found == "" || d < least) {
+		if d := spelling.Distance(name, other); d <= least && (found == "" || d < least) {
 			found, least = name, d
 		}
 	}
 	return found
-}
-
-// distance is that of Levenshtein: how many bytes have to be inserted, removed or
-// replaced to get from one text to another.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			replaced := diagonal
-			if a[i] != b[j] {
-				replaced++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(replaced, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

@@ -4,8 +4,8 @@
 // knows and one that is new to it. In every round it does so twice: alone, and while
 // bad tokens of one kind come as fast as they are refused. The kinds are tokens of an
 // unknown key, tokens with a wrong signature, and opaque garbage, which the verifier
-// asks an introspection endpoint about. The control makes tokens of an unknown key, and
-// shows them to nobody: what it costs the good ones is the price of a shared machine.
+// asks an introspection endpoint about. The control makes tokens of an unknown key and
+// discards them, which shows how much of the delay comes from sharing the machine.
 //
 // The goroutine spins between its calls, so it has a processor to itself on a machine
 // with two. Issuer and endpoint are in the same process. There is no server, so the

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestColor runs the program on a terminal, which shows colors unless it is told not to.
+// TestColor runs the program on a terminal: its output has colors unless NO_COLOR is set.
 func TestColor(t *testing.T) {
 	program := filepath.Join(build(t), "drawbridge")
 	for _, tt := range []struct {

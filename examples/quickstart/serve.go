@@ -49,7 +49,8 @@ const opaque = "opaque"
 // serve announces the servers and waits for the end of ctx or the failure of a
 // server.
 func serve(ctx context.Context, s *servers, stdout io.Writer) error {
-	// First, because the announcement tells whoever sends the signal that there is a server.
+	// Before the announcement: from then on a SIGHUP may arrive, which otherwise ends the
+	// process.
 	again := make(chan os.Signal, 1)
 	signal.Notify(again, syscall.SIGHUP)
 	defer signal.Stop(again)

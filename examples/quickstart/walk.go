@@ -49,8 +49,8 @@ func steps() []step {
 }
 
 // walk goes through all steps, as a client that knows the addresses of the servers
-// and nothing else.
-// The policy file is the one of the servers, for the step that an operator takes.
+// and nothing else. Only the last step, which is an operator's, uses the path of the policy
+// file.
 func walk(ctx context.Context, target announcement, policyFile string, n *narrator) error {
 	w, err := newWalker(target, n)
 	if err != nil {

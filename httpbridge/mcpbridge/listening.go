@@ -19,21 +19,23 @@ func untilEnd(ctx context.Context, caller *drawbridge.Caller) (context.Context, 
 		return ctx, func() {}
 	}
 	until, cancel := context.WithCancel(ctx)
+	expired := make(<-chan time.Time) // never, unless the token expires
 	if expiry := caller.Expiry(); !expiry.IsZero() {
-		cancel()
-		until, cancel = context.WithDeadline(ctx, expiry)
+		expired = time.After(time.Until(expiry))
 	}
 	go func() {
+		defer cancel()
 		ticker := time.NewTicker(revocationInterval)
 		defer ticker.Stop()
 		for !caller.IsRevoked() {
 			select {
 			case <-until.Done():
 				return
+			case <-expired:
+				return
 			case <-ticker.C:
 			}
 		}
-		cancel()
 	}()
 	return until, cancel
 }

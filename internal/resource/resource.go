@@ -217,11 +217,16 @@ func (r *Resource) add(base baseURL, path string) {
 		address.MetadataURL = base.String() + WellKnown + path
 	}
 	r.addresses = append(r.addresses, address)
-	r.audiences = append(r.audiences, address.Identifier)
+	audiences := []string{address.Identifier}
 	if r.path == "" {
 		// An empty path and "/" are the same URL (RFC 3986 §6.2.3), and URL
 		// parsers of clients turn the first into the second.
-		r.audiences = append(r.audiences, base.String(), base.String()+"/")
+		audiences = append(audiences, base.String(), base.String()+"/")
+	}
+	for _, audience := range audiences {
+		if !slices.Contains(r.audiences, audience) {
+			r.audiences = append(r.audiences, audience)
+		}
 	}
 	name, _ := uri.SplitHost(base.host)
 	r.names = append(r.names, name)

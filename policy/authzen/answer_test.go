@@ -199,7 +199,7 @@ func TestGivingUp(t *testing.T) {
 	}
 }
 
-// TestPanics: a client that panics lets nobody in.
+// TestPanics: a call is unavailable if the HTTP client panics.
 func TestPanics(t *testing.T) {
 	t.Parallel()
 	p := newPDP(t)

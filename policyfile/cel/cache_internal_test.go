@@ -95,20 +95,3 @@ func TestCompilePanics(t *testing.T) {
 		t.Error("no error")
 	}
 }
-
-func TestDistance(t *testing.T) {
-	t.Parallel()
-	for _, tt := range []struct {
-		a, b string
-		want int
-	}{
-		{"", "", 0}, {"a", "", 1}, {"", "ab", 2}, {"delta", "delta", 0}, {"delat", "delta", 1}, {"dleta", "delta", 1}, {"kitten", "sitting", 3},
-	} {
-		if got := distance(tt.a, tt.b); got != tt.want {
-			t.Errorf("%s, %s: got %d, want %d", tt.a, tt.b, got, tt.want)
-		}
-	}
-	if got := distance("a", string(make([]byte, 1_000))); got != 1_000 {
-		t.Errorf("long: got %d", got)
-	}
-}

@@ -12,6 +12,8 @@ import (
 	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/operators"
 	"cel.dev/cel-go/common/types"
+
+	"github.com/drawbridge-rpc/drawbridge/policyfile/internal/spelling"
 )
 
 // maxFaults is the number of faults of one text that are reported.
@@ -151,7 +153,7 @@ func noOverload(function, message string) string {
 func suggestion(name string, names []string) string {
 	nearest, least := "", len(name)/2+1
 	for _, candidate := range names {
-		if d := distance(name, candidate); d < least || d == least && nearest != "" && candidate < nearest {
+		if d := spelling.Distance(name, candidate); d < least || d == least && nearest != "" && candidate < nearest {
 			nearest, least = candidate, d
 		}
 	}
@@ -159,36 +161,6 @@ func suggestion(name string, names []string) string {
 		return ""
 	}
 	return fmt.Sprintf("; the nearest is %q", nearest)
-}
-
-// distance is the number of letters that have to be put in, taken out, replaced or
-// exchanged with the next one to make one name of another (the restricted distance of
-// Damerau and Levenshtein).
-func distance(a, b string) int {
-	if len(a) > 64 || len(b) > 64 {
-		return max(len(a), len(b))
-	}
-	rows := make([][]int, len(a)+1)
-	for i := range rows {
-		rows[i] = make([]int, len(b)+1)
-		rows[i][0] = i
-	}
-	for j := range len(b) + 1 {
-		rows[0][j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		for j := 1; j <= len(b); j++ {
-			cost := 1
-			if a[i-1] == b[j-1] {
-				cost = 0
-			}
-			rows[i][j] = min(rows[i-1][j]+1, rows[i][j-1]+1, rows[i-1][j-1]+cost)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				rows[i][j] = min(rows[i][j], rows[i-2][j-2]+1)
-			}
-		}
-	}
-	return rows[len(a)][len(b)]
 }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

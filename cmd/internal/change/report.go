@@ -144,9 +144,9 @@ func implications(before, after map[string][]string) []Implication {
 	return found
 }
 
-// resources compares the services that clients reach through each resource. A list that
-// only one side has takes the place of one that the server has itself, so that nobody can
-// say what it changes.
+// resources compares the services that clients reach through each resource. If only one side
+// has a list, the other uses that of the server, which is unknown here, and so is the
+// difference.
 func resources(before, after map[string][]string) []Change {
 	all := make(map[string]bool)
 	for identifier := range before {

@@ -29,7 +29,7 @@ var styles = map[Access]terminal.Style{
 	Public: terminal.Notable, AnyToken: terminal.Notable, Restricted: terminal.Plain, Denied: terminal.Bad, NoRule: terminal.Bad,
 }
 
-// explained is Requires, with the reason of a rule that lets everybody or nobody in.
+// explained returns Requires, followed by the reason if the rule is public or denied.
 func (r Row) explained() string {
 	if r.Rule.Reason != "" && (r.Access == Public || r.Access == Denied) {
 		return fmt.Sprintf("%s (%s)", r.Requires(), r.Rule.Reason)

@@ -99,7 +99,8 @@ func TestFingerprints(t *testing.T) {
 	}
 }
 
-// TestNothing writes a log without results, which tells a code host that all is well.
+// TestNothing checks that a log without findings has an empty list of results: a code host
+// then closes its alerts.
 func TestNothing(t *testing.T) {
 	t.Parallel()
 	log := write(t, nil, "/")

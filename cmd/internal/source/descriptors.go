@@ -173,8 +173,8 @@ func link(files *descriptorpb.FileDescriptorSet) (*protoregistry.Files, error) {
 	return registry, nil
 }
 
-// strip removes the prefix of errors of package protobuf, which has a space of its own
-// kind in it so that nobody compares texts.
+// strip removes the prefix of errors of package protobuf. The space in it varies on purpose,
+// to keep programs from comparing the texts.
 func strip(err error) error {
 	text := err.Error()
 	if rest, ok := strings.CutPrefix(text, "proto:"); ok {

@@ -63,7 +63,7 @@ func TestImageStdin(t *testing.T) {
 	wantError(t, err, "--image -: is empty")
 }
 
-// TestImageImports tells the services of mere imports from those of the image.
+// TestImageImports checks that the services of files that are only imported are left out.
 func TestImageImports(t *testing.T) {
 	t.Parallel()
 	directory := t.TempDir()

@@ -46,8 +46,8 @@ func linkedFile(path string) protoreflect.FileDescriptor {
 	return nil
 }
 
-// addLinkedService adds a service that servers commonly have, whose descriptor nobody has
-// in a tree of their own.
+// addLinkedService adds a service that many servers have, and whose protobuf file is usually
+// not part of the source tree.
 func (d *descriptors) addLinkedService(name string) {
 	switch name {
 	case "grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection":

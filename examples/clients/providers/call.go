@@ -48,7 +48,7 @@ type call struct {
 	scheme    string // Bearer if it is empty
 	token     string // none if it is empty
 	proof     string
-	// certificate is that of the client, for a resource with TLS.
+	// certificate is the client certificate, for a resource with TLS.
 	certificate *authtest.Certificate
 }
 

@@ -94,6 +94,26 @@ func TestGrantable(t *testing.T) {
 	}
 }
 
+// TestGrantableOnce: a rule that each method of a service has a copy of is one fault.
+func TestGrantableOnce(t *testing.T) {
+	t.Parallel()
+	v, err := verifier.New(verifier.Config{JWT: []verifier.JWTConfig{{Issuer: rpctest.Issuer, Mapping: verifier.Mapping{ScopeLimit: []string{"x"}}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = drawbridge.New(drawbridge.Config{
+		Resources: []drawbridge.Resource{{Identifier: rpctest.Resource, AuthorizationServers: []string{rpctest.Issuer}}},
+		Policy: policy.Policy{Services: map[string]policy.Service{rpctest.GuardedService: {Rule: policy.Rule{
+			Scopes: []string{"y"}, Question: &policy.Question{Resource: policy.Entity{Type: "t", ID: "'1'"}},
+		}}}},
+		Compiler: policy.Compiler{Questions: onlyMethod("")},
+		Verifier: v,
+	})
+	if err == nil || strings.Contains(err.Error(), "\n") || !strings.Contains(err.Error(), `"y" is a scope that no token can have`) {
+		t.Errorf("got %v", err)
+	}
+}
+
 // TestPolicyResources: the policy says which services a resource has, and names none that
 // the server does not have.
 func TestPolicyResources(t *testing.T) {

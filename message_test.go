@@ -190,6 +190,44 @@ func TestMessageDenial(t *testing.T) {
 	}
 }
 
+// TestMessageOnTheWay: a guard leaves the message of a path that a router strips to the option
+// behind it, and judges the rest.
+func TestMessageOnTheWay(t *testing.T) {
+	t.Parallel()
+	w := rpctest.NewWorld(t, func(cfg *drawbridge.Config) {
+		cfg.Compiler.Conditions = equals{}
+		cfg.Policy.Services[rpctest.GuardedService] = policy.Service{Methods: map[string]policy.Rule{
+			rpctest.Unary: {Scopes: []string{rpctest.ScopeWrite}, Condition: "hello"},
+		}}
+	})
+	option := w.Handlers.ConnectMux(connectauth.WithAuthorizer(w.Authorizer))
+	url := rpctest.ServeHTTP(t, connectauth.Guard(w.Authorizer, http.StripPrefix("/prefix", option)))
+	for _, row := range []struct {
+		message, raw string
+		want         int
+	}{
+		{`"hello"`, rpctest.TokenGood, http.StatusOK},
+		{`"bye"`, rpctest.TokenGood, http.StatusForbidden},
+		{`"hello"`, rpctest.TokenRead, http.StatusForbidden},
+		{`"hello"`, rpctest.TokenBad, http.StatusUnauthorized},
+	} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost,
+			url+"/prefix"+rpctest.Procedure(rpctest.GuardedService, rpctest.Unary), strings.NewReader(row.message))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header = http.Header{"Authorization": {"Bearer " + row.raw}, "Content-Type": {"application/json"}}
+		response, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = response.Body.Close()
+		if response.StatusCode != row.want {
+			t.Errorf("%s with %s: got %d, want %d", row.message, row.raw, response.StatusCode, row.want)
+		}
+	}
+}
+
 // TestCheckMessage: inside the process, a rule that reads the message is met with it alone.
 func TestCheckMessage(t *testing.T) {
 	t.Parallel()

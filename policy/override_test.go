@@ -157,3 +157,23 @@ func TestRequireRules(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// TestLayersAreComparedAsWritten: conditions of what is replaced are not compiled, and count in
+// a comparison all the same.
+func TestLayersAreComparedAsWritten(t *testing.T) {
+	t.Parallel()
+	const kept = "Put"
+	var compiled []policy.Target
+	compiler := policy.Compiler{Conditions: recording{&compiled}}
+	base := describedRules(policy.Rule{}, map[string]policy.Rule{"Get": {Condition: "old", Source: "a"}, kept: {Condition: "kept"}, "Watch": {Denied: true}})
+	table, err := compiler.Compile(base.Override(describedRules(policy.Rule{}, map[string]policy.Rule{"Get": {Authenticated: true, Source: "b"}})))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(compiled) != 1 || compiled[0].Method != kept {
+		t.Errorf("compiled for %+v", compiled)
+	}
+	if warnings := table.Warnings(); len(warnings) != 1 || warnings[0].Source != "b" {
+		t.Errorf("got %v", warnings)
+	}
+}

@@ -97,6 +97,7 @@ func TestTokenInfo(t *testing.T) {
 		{"R7662-2.2 no sub, because openid was not asked for", authtest.Token{Scope: "https://www.googleapis.com/auth/drive"}, "see AllowMissingSubject"},
 		{"R7662-2.2 active false", authtest.Token{Claims: claims{"active": false}}, "not active"},
 		{"R9068-4.a an ID token", authtest.Token{Claims: claims{"at_hash": "x"}}, "an ID token"},
+		{"an error beside the facts", authtest.Token{Claims: claims{"error": "invalid_token"}}, "an error beside the facts"},
 		{"another iss", authtest.Token{Claims: claims{"iss": "https://evil.example.com"}}, "another issuer"},
 		{"unknown", authtest.Token{Forged: true}, "not active"},
 	} {

@@ -162,6 +162,9 @@ func TestResource(t *testing.T) {
 			if !slices.Equal(r.Issuers(), wantIssuers) || r.IssuersField() != wantField || !slices.Equal(r.Services(), tt.config.Services) {
 				t.Errorf("got the issuers %q of %s, services %q", r.Issuers(), r.IssuersField(), r.Services())
 			}
+			if sorted := slices.Sorted(slices.Values(r.Audiences())); len(slices.Compact(sorted)) != len(r.Audiences()) {
+				t.Errorf("an audience is listed twice: %q", r.Audiences())
+			}
 			for _, audience := range r.Audiences() {
 				if !r.Accepts([]string{audience}) {
 					t.Errorf("R8707-2: does not accept its own audience %q", audience)
